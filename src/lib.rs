@@ -1,0 +1,9 @@
+//! Reads a job posting and says which role it hires for.
+
+pub mod error;
+pub mod posting;
+pub mod text;
+pub mod token;
+
+pub use error::{Error, Result};
+pub use posting::Posting;
