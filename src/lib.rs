@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod posting;
+pub mod skills;
 pub mod text;
 pub mod token;
 
