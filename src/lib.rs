@@ -1,6 +1,7 @@
 //! Reads a job posting and says which role it hires for.
 
 pub mod error;
+pub mod features;
 pub mod posting;
 pub mod skills;
 pub mod text;
