@@ -1,0 +1,420 @@
+//! Model and text brought together: postings to predictions.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::features::{Analysis, Kind, Memo};
+use crate::language;
+use crate::model::{Calibration, Model, Scorer, file, softmax};
+use crate::posting::Posting;
+use crate::prediction::{Evidence, EvidenceKind, Explanation, Prediction, Status};
+use crate::text::Text;
+use crate::title;
+use crate::token::Token;
+
+/// The default model, trained on real postings.
+const EMBEDDED: &[u8] = include_bytes!("../models/default.model");
+
+/// Without a known skill, this many known words are the least that is judged.
+const FEWEST_WORDS: usize = 8;
+
+/// Labels postings. It is immutable, `Send + Sync`, and neither prints nor exits.
+///
+/// ```
+/// use rolecall::{Classifier, Posting};
+/// let classifier = Classifier::embedded()?;
+/// let posting = Posting::titled("Engineer II", "You run our feature store, the model registry and the \
+///     Kubernetes clusters on which data scientists train, and automate retraining and model deployment with CI/CD.");
+/// let prediction = classifier.classify(posting);
+/// assert_eq!(prediction.label.map(|label| &*classifier.labels()[label]), Some("MLOps"));
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Classifier {
+    model: Model,
+    id: String,
+    among: Vec<bool>,
+}
+
+/// Working memory of one thread: what was learnt about written words so far.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    content: Memo,
+    title: Memo,
+}
+
+impl Classifier {
+    /// The model that ships inside the program.
+    ///
+    /// # Errors
+    /// Never for a released crate: its tests open the same bytes.
+    pub fn embedded() -> Result<Self> {
+        Self::from_bytes(EMBEDDED, "the embedded model")
+    }
+
+    /// Opens a model file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it cannot be read, and what [`Classifier::from_bytes`] says.
+    pub fn open(path: &Path) -> Result<Self> {
+        let bytes = file::read(path)?;
+        Self::from_bytes(&bytes, &path.display().to_string())
+    }
+
+    /// Reads a model from memory; `origin` names it in messages.
+    ///
+    /// # Errors
+    /// [`Error::NotAModel`], [`Error::DamagedModel`] or [`Error::ModelVersion`].
+    pub fn from_bytes(bytes: &[u8], origin: &str) -> Result<Self> {
+        let (model, id) = file::parse(bytes, origin)?;
+        let among = vec![true; model.labels.len()];
+        Ok(Self { model, id, among })
+    }
+
+    /// A classifier that chooses among the named labels only, for those who know that no
+    /// other can occur; probabilities are renormalised over them, the others' are 0.
+    ///
+    /// # Errors
+    /// [`Error::UnknownLabel`] for a label that the model does not have.
+    pub fn among<S: AsRef<str>>(mut self, labels: &[S]) -> Result<Self> {
+        let mut among = vec![false; self.model.labels.len()];
+        for label in labels {
+            let label = label.as_ref();
+            let known = self
+                .model
+                .labels
+                .iter()
+                .position(|l| l.eq_ignore_ascii_case(label));
+            let unknown = || Error::UnknownLabel {
+                asked: label.to_owned(),
+                known: self.model.labels.clone(),
+            };
+            among[known.ok_or_else(unknown)?] = true;
+        }
+        self.among = among;
+        Ok(self)
+    }
+
+    /// The labels, in the order of every vector of logits and probabilities.
+    #[must_use]
+    pub fn labels(&self) -> &[String] {
+        &self.model.labels
+    }
+
+    /// The model's id: the first 12 hexadecimal digits of its checksum.
+    #[must_use]
+    pub fn model_id(&self) -> &str {
+        &self.id
+    }
+
+    /// The model itself.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Labels one posting.
+    #[must_use]
+    pub fn classify(&self, posting: Posting) -> Prediction {
+        self.classify_with(posting, &mut Scratch::default())
+    }
+
+    /// Labels one of many postings; `scratch` saves work from one to the next and never
+    /// changes a result.
+    #[must_use]
+    pub fn classify_with(&self, posting: Posting, scratch: &mut Scratch) -> Prediction {
+        self.judge(posting, scratch).prediction
+    }
+
+    /// Labels one posting and gives all the evidence.
+    #[must_use]
+    pub fn explain(&self, posting: Posting) -> Explanation {
+        let judgement = self.judge(posting, &mut Scratch::default());
+        let mut evidence = self.content_evidence(&judgement);
+        evidence.extend(self.title_evidence(&judgement));
+        evidence.push(self.bias(&judgement));
+        evidence.sort_by(|a, b| b.weight().total_cmp(&a.weight()));
+        Explanation {
+            prediction: judgement.prediction,
+            evidence,
+        }
+    }
+
+    /// The calibration that applies to postings with or without a title.
+    #[must_use]
+    pub fn calibration(&self, with_title: bool) -> &Calibration {
+        if with_title {
+            &self.model.title_calibration
+        } else {
+            &self.model.content_calibration
+        }
+    }
+
+    fn judge<'a>(&self, posting: Posting<'a>, scratch: &mut Scratch) -> Judgement<'a> {
+        let text = Text::new(posting.description);
+        let (content, content_logits) = self.model.content.score(&text, &mut scratch.content);
+        let title = posting
+            .title
+            .zip(self.model.title.as_ref())
+            .map(|(title, scorer)| {
+                let text = Text::new(title);
+                let (analysis, logits) = scorer.score(&text, &mut scratch.title);
+                TitleJudgement {
+                    text,
+                    analysis,
+                    logits,
+                }
+            });
+        let mut logits = content_logits.clone();
+        if let Some(title) = &title {
+            title::add(&mut logits, &title.logits, self.model.title_weight);
+        }
+        let temperature = self.calibration(title.is_some()).temperature;
+        for z in &mut logits {
+            *z /= temperature;
+        }
+        let language = language::detect(text.as_str(), &content.words.tokens);
+        let title_says_something = title
+            .as_ref()
+            .is_some_and(|t| t.analysis.row.iter().next().is_some());
+        let status = self.status(&content, language, title_says_something);
+        let probabilities = self.probabilities(&logits);
+        let mut prediction = Prediction {
+            status,
+            label: None,
+            probabilities,
+            logits,
+            title_label: title
+                .as_ref()
+                .filter(|_| title_says_something)
+                .map(|t| self.best(&t.logits)),
+            content_label: matches!(status, Status::Ok).then(|| self.best(&content_logits)),
+            language,
+        };
+        if matches!(status, Status::Ok | Status::TitleOnly) {
+            prediction.label = prediction.ranking().first().copied();
+        }
+        Judgement {
+            text,
+            content,
+            title,
+            temperature,
+            prediction,
+        }
+    }
+
+    fn status(&self, content: &Analysis, language: Option<&str>, has_title: bool) -> Status {
+        let known_words = content.row.iter().take(FEWEST_WORDS).count();
+        if language.is_some_and(|l| !self.model.languages.iter().any(|known| known == l)) {
+            Status::Foreign
+        } else if !content.skills.is_empty() || known_words >= FEWEST_WORDS {
+            Status::Ok
+        } else if has_title {
+            Status::TitleOnly
+        } else {
+            Status::Short
+        }
+    }
+
+    /// Softmax over the labels that may be chosen.
+    fn probabilities(&self, logits: &[f64]) -> Vec<f64> {
+        let mut allowed: Vec<f64> = logits
+            .iter()
+            .zip(&self.among)
+            .filter(|(_, among)| **among)
+            .map(|(z, _)| *z)
+            .collect();
+        softmax(&mut allowed);
+        let mut allowed = allowed.into_iter();
+        self.among
+            .iter()
+            .map(|among| {
+                if *among {
+                    allowed.next().unwrap_or(0.0)
+                } else {
+                    0.0
+                }
+            })
+            .collect()
+    }
+
+    fn best(&self, logits: &[f64]) -> usize {
+        let allowed = (0..logits.len()).filter(|&label| self.among[label]);
+        allowed
+            .max_by(|&a, &b| logits[a].total_cmp(&logits[b]).then(b.cmp(&a)))
+            .unwrap_or(0)
+    }
+
+    fn content_evidence(&self, judgement: &Judgement) -> Vec<Evidence> {
+        let scorer = &self.model.content;
+        let mut places = Places::default();
+        for m in &judgement.content.skills {
+            places.add(scorer.space.skill_feature(m.skill), m.tokens());
+        }
+        places.merge_words(scorer, &judgement.content);
+        let kinds = |kind| match kind {
+            Kind::Word => EvidenceKind::Word,
+            Kind::Pair => EvidenceKind::Pair,
+            Kind::Skill => EvidenceKind::Skill,
+            Kind::Group => EvidenceKind::Group,
+        };
+        places.evidence(
+            scorer,
+            &judgement.content,
+            &judgement.text,
+            1.0 / judgement.temperature,
+            kinds,
+        )
+    }
+
+    fn title_evidence(&self, judgement: &Judgement) -> Vec<Evidence> {
+        let Some((title, scorer)) = judgement.title.as_ref().zip(self.model.title.as_ref()) else {
+            return Vec::new();
+        };
+        let mut places = Places::default();
+        for m in &title.analysis.skills {
+            places.add(scorer.space.skill_feature(m.skill), m.tokens());
+        }
+        places.merge_words(scorer, &title.analysis);
+        let factor = self.model.title_weight / judgement.temperature;
+        places.evidence(scorer, &title.analysis, &title.text, factor, |_| {
+            EvidenceKind::Title
+        })
+    }
+
+    fn bias(&self, judgement: &Judgement) -> Evidence {
+        let mut bias = self.model.content.linear.bias().to_vec();
+        if let Some(scorer) = self
+            .model
+            .title
+            .as_ref()
+            .filter(|_| judgement.title.is_some())
+        {
+            title::add(&mut bias, scorer.linear.bias(), self.model.title_weight);
+        }
+        for b in &mut bias {
+            *b /= judgement.temperature;
+        }
+        Evidence {
+            kind: EvidenceKind::Bias,
+            term: "bias".to_owned(),
+            contributions: bias,
+            spans: Vec::new(),
+        }
+    }
+}
+
+/// A posting judged, with all that an explanation needs.
+struct Judgement<'a> {
+    text: Text<'a>,
+    content: Analysis,
+    title: Option<TitleJudgement<'a>>,
+    temperature: f64,
+    prediction: Prediction,
+}
+
+struct TitleJudgement<'a> {
+    text: Text<'a>,
+    analysis: Analysis,
+    logits: Vec<f64>,
+}
+
+/// Which features stand at which tokens, and what each place is shown as.
+#[derive(Default)]
+struct Places {
+    /// Feature → the token ranges at which it stands.
+    spans: BTreeMap<u32, Vec<Range<usize>>>,
+    /// Token range → the skill that is written there.
+    skill_at: BTreeMap<(usize, usize), u32>,
+    /// (word or pair, skill) → how many of its places the skill takes over.
+    merged: BTreeMap<(u32, u32), usize>,
+    /// Word or pair → all its places.
+    mentions: BTreeMap<u32, usize>,
+}
+
+impl Places {
+    fn add(&mut self, feature: u32, tokens: Range<usize>) {
+        self.skill_at
+            .entry((tokens.start, tokens.end))
+            .or_insert(feature);
+        self.spans.entry(feature).or_default().push(tokens);
+    }
+
+    /// Places the words and pairs; one that is written exactly where a skill is goes to it.
+    fn merge_words(&mut self, scorer: &Scorer, analysis: &Analysis) {
+        for (feature, tokens) in scorer.space.vocabulary().mentions(&analysis.words) {
+            *self.mentions.entry(feature).or_default() += 1;
+            match self.skill_at.get(&(tokens.start, tokens.end)) {
+                Some(&skill) => *self.merged.entry((feature, skill)).or_default() += 1,
+                None => self.spans.entry(feature).or_default().push(tokens),
+            }
+        }
+    }
+
+    /// One piece of evidence per feature that is shown, with what was merged into it.
+    fn evidence(
+        &self,
+        scorer: &Scorer,
+        analysis: &Analysis,
+        text: &Text,
+        factor: f64,
+        kind: impl Fn(Kind) -> EvidenceKind,
+    ) -> Vec<Evidence> {
+        let n = scorer.linear.bias().len();
+        let mut shares: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+        let mut give = |feature: u32, to: u32, value: f64| {
+            let sums = shares.entry(to).or_insert_with(|| vec![0.0; n]);
+            sums.iter_mut()
+                .zip(scorer.linear.weights(feature))
+                .for_each(|(s, w)| *s += value * w * factor);
+        };
+        for (feature, value) in analysis.row.iter() {
+            let all = self.mentions.get(&feature).copied().unwrap_or(1);
+            let taken = self.merged.range((feature, 0)..=(feature, u32::MAX));
+            let mut kept = all;
+            for (&(_, skill), &count) in taken {
+                give(feature, skill, value * count as f64 / all as f64);
+                kept -= count;
+            }
+            if kept > 0 {
+                give(feature, feature, value * kept as f64 / all as f64);
+            }
+        }
+        let piece = |(feature, contributions): (u32, Vec<f64>)| {
+            let (what, name) = scorer.space.describe(feature);
+            let spans: Vec<Range<usize>> = self
+                .spans
+                .get(&feature)
+                .map(|places| {
+                    places
+                        .iter()
+                        .map(|p| text.source_span(bytes(&analysis.words.tokens, p)))
+                        .collect()
+                })
+                .unwrap_or_default();
+            let written = self.spans.get(&feature).and_then(|places| places.first());
+            let term = match (what, written) {
+                (Kind::Word | Kind::Pair, Some(place)) => text.as_str()
+                    [bytes(&analysis.words.tokens, place)]
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" "),
+                _ => name,
+            };
+            Evidence {
+                kind: kind(what),
+                term,
+                contributions,
+                spans,
+            }
+        };
+        shares.into_iter().map(piece).collect()
+    }
+}
+
+/// The bytes from the first to the last token of a range.
+fn bytes(tokens: &[Token], range: &Range<usize>) -> Range<usize> {
+    tokens[range.start].start as usize..tokens[range.end - 1].end as usize
+}

@@ -1,0 +1,166 @@
+//! Weights and what they give: multinomial logistic regression.
+//!
+//! p(label | x) = exp(zₗ) / Σₖ exp(zₖ), zₗ = biasₗ + Σᵢ weightₗᵢ xᵢ. The exponential is
+//! that of the `libm` crate, so that a probability is the same on every processor.
+
+use crate::features::{Analysis, FeatureSpace, Memo, SparseRow};
+use crate::text::Text;
+
+pub mod file;
+
+/// Everything that a prediction is computed from.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// Names of the labels; every vector of logits or probabilities follows this order.
+    pub labels: Vec<String>,
+    /// Languages (ISO 639-1) that the training postings were written in.
+    pub languages: Vec<String>,
+    /// The description's features and weights.
+    pub content: Scorer,
+    /// The title's own, where the labels were given without sight of it.
+    pub title: Option<Scorer>,
+    /// Factor on the title's logits when they are added to the description's, ≥ 0.
+    pub title_weight: f64,
+    /// For postings without a title that counts.
+    pub content_calibration: Calibration,
+    /// For postings with one.
+    pub title_calibration: Calibration,
+    /// What it was trained on, and how.
+    pub provenance: Provenance,
+}
+
+/// A feature space and the weights of its features.
+#[derive(Debug, Clone)]
+pub struct Scorer {
+    /// Text to features.
+    pub space: FeatureSpace,
+    /// Features to logits.
+    pub linear: Linear,
+}
+
+impl Scorer {
+    /// A text's features and its uncalibrated logits.
+    #[must_use]
+    pub fn score(&self, text: &Text, memo: &mut Memo) -> (Analysis, Vec<f64>) {
+        let analysis = self.space.analyse(text, memo);
+        let logits = self.linear.logits(&analysis.row);
+        (analysis, logits)
+    }
+}
+
+/// How logits become probabilities that can be taken at their word.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Calibration {
+    /// Logits are divided by it, > 0 (Guo et al. 2017, temperature scaling).
+    pub temperature: f64,
+    /// How often the predicted label was right on postings that the model had not
+    /// seen, by the probability stated; bounds ascending, the last one 1.
+    pub reliability: Vec<Reliability>,
+}
+
+/// One bin of a reliability table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reliability {
+    /// The bin's upper bound, in thousandths of probability.
+    pub below: u32,
+    /// Postings whose top probability fell into the bin.
+    pub postings: u64,
+    /// Those of them whose label was right.
+    pub right: u64,
+}
+
+impl Calibration {
+    /// The bin that a probability falls into, if any posting ever did.
+    #[must_use]
+    pub fn reliability_of(&self, probability: f64) -> Option<Reliability> {
+        let bin = self
+            .reliability
+            .iter()
+            .find(|bin| probability * 1000.0 <= f64::from(bin.below));
+        bin.copied().filter(|bin| bin.postings > 0)
+    }
+}
+
+/// Where a model comes from. It holds no clock and no comparison, so that equal input
+/// gives an equal file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Provenance {
+    /// SHA-256 over the training rows, hexadecimal.
+    pub data: String,
+    /// Facts in order: counts, parameters, seed.
+    pub facts: Vec<(String, String)>,
+}
+
+/// A linear model: one logit per label.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Linear {
+    /// Weights, feature by feature: `weights[feature * n_labels + label]`.
+    weights: Vec<f64>,
+    /// One bias per label.
+    bias: Vec<f64>,
+}
+
+impl Linear {
+    /// A model of `weights` [`n_features` × `n_labels`] and `bias` [`n_labels`].
+    ///
+    /// # Panics
+    /// When the weights are no multiple of the biases.
+    #[must_use]
+    pub fn new(weights: Vec<f64>, bias: Vec<f64>) -> Self {
+        assert!(
+            !bias.is_empty() && weights.len().is_multiple_of(bias.len()),
+            "one weight per feature and label"
+        );
+        Self { weights, bias }
+    }
+
+    /// One bias per label.
+    #[must_use]
+    pub fn bias(&self) -> &[f64] {
+        &self.bias
+    }
+
+    /// The weights of one feature, a number per label.
+    #[must_use]
+    pub fn weights(&self, feature: u32) -> &[f64] {
+        let n = self.bias.len();
+        &self.weights[feature as usize * n..][..n]
+    }
+
+    /// The number of features.
+    #[must_use]
+    pub fn n_features(&self) -> usize {
+        self.weights.len() / self.bias.len()
+    }
+
+    /// The logit of every label.
+    #[must_use]
+    pub fn logits(&self, row: &SparseRow) -> Vec<f64> {
+        let mut logits = self.bias.clone();
+        for (feature, value) in row.iter() {
+            for (logit, weight) in logits.iter_mut().zip(self.weights(feature)) {
+                *logit += value * weight;
+            }
+        }
+        logits
+    }
+}
+
+/// Logits to probabilities, in place: finite and summing to one for finite logits.
+pub fn softmax(logits: &mut [f64]) {
+    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    for z in &mut *logits {
+        *z = libm::exp(*z - largest);
+    }
+    let sum: f64 = logits.iter().sum();
+    for z in logits {
+        *z /= sum;
+    }
+}
+
+/// ln Σ exp(zₖ) of one row, safe for logits of any size.
+#[must_use]
+pub fn log_sum_exp(logits: &[f64]) -> f64 {
+    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    largest + libm::log(logits.iter().map(|z| libm::exp(z - largest)).sum::<f64>())
+}

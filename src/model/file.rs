@@ -1,0 +1,437 @@
+//! The model file: text, one feature a line, so that two models can be compared with
+//! `diff`; complete, so that a prediction needs nothing else; checked, so that a
+//! damaged file is refused instead of believed.
+//!
+//! ```text
+//! rolecall-model 1                            format and its version
+//! sha256 <64 hexadecimal digits>              of every byte after this line
+//! tokenizer rolecall-words-1                  how text becomes words; another one is refused
+//! stemmer snowball-english-2.2
+//! labels <TAB> DS <TAB> MLE …                 the order of all weights
+//! languages <TAB> en                          what the training postings were written in
+//! data <64 hexadecimal digits>                fingerprint of the training rows
+//! fact <TAB> name <TAB> value                 counts, parameters, seed; any number of lines
+//! title-weight 0.6
+//! calibration content 1.1 400:12:5 …          temperature; bins: thousandths:postings:right
+//! calibration title …
+//! lexicon <lines>                             the skill lexicon, TOML
+//! …
+//! content <skill, group, blend scale> <mask>  settings of the feature space
+//! bias <TAB> w …                              one number per label
+//! terms <count>
+//! stem or stems <TAB> idf <TAB> w …
+//! others <count>
+//! name <TAB> w …                              skills, groups, roles, blends
+//! title …                                     the same for the title, or `title none`
+//! end
+//! ```
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::str::{FromStr, Lines};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+use crate::features::{FeatureSettings, FeatureSpace, Term, Vocabulary};
+use crate::model::{Calibration, Linear, Model, Provenance, Reliability, Scorer};
+use crate::skills::Lexicon;
+use crate::token::{STEMMER, TOKENIZER};
+
+/// Format name and version, the first line of every model file.
+const MAGIC: &str = "rolecall-model 1";
+
+/// A larger file is no model of this program.
+const LARGEST: u64 = 256 << 20;
+
+/// Digits of the checksum that make a model's id.
+const ID_LENGTH: usize = 12;
+
+/// Reads a model file's bytes.
+///
+/// # Errors
+/// [`Error::Io`] when it cannot be read, [`Error::NotAModel`] when it is a directory or
+/// far too large.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    let io = |source| Error::Io {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    };
+    let not_a_model = |reason: &str| Error::NotAModel {
+        origin: path.display().to_string(),
+        reason: reason.to_owned(),
+    };
+    let metadata = std::fs::metadata(path).map_err(io)?;
+    if metadata.is_dir() {
+        return Err(not_a_model("it is a directory"));
+    }
+    if metadata.len() > LARGEST {
+        return Err(not_a_model("it is larger than 256 MiB"));
+    }
+    std::fs::read(path).map_err(io)
+}
+
+/// The text of a model, and its id.
+#[must_use]
+pub fn write(model: &Model) -> (String, String) {
+    let body = body(model);
+    let digest = hex(&Sha256::digest(body.as_bytes()));
+    (
+        format!("{MAGIC}\nsha256 {digest}\n{body}"),
+        digest[..ID_LENGTH].to_owned(),
+    )
+}
+
+/// Bytes as lower-case hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn body(model: &Model) -> String {
+    let mut out = String::new();
+    let mut line = |text: std::fmt::Arguments| {
+        let _ = out.write_fmt(text);
+        out.push('\n');
+    };
+    line(format_args!("tokenizer {TOKENIZER}"));
+    line(format_args!("stemmer {STEMMER}"));
+    line(format_args!("labels\t{}", model.labels.join("\t")));
+    line(format_args!("languages\t{}", model.languages.join("\t")));
+    line(format_args!("data {}", model.provenance.data));
+    for (name, value) in &model.provenance.facts {
+        line(format_args!("fact\t{name}\t{value}"));
+    }
+    line(format_args!("title-weight {}", model.title_weight));
+    for (name, calibration) in [
+        ("content", &model.content_calibration),
+        ("title", &model.title_calibration),
+    ] {
+        let bins = calibration
+            .reliability
+            .iter()
+            .map(|r| format!(" {}:{}:{}", r.below, r.postings, r.right));
+        line(format_args!(
+            "calibration {name} {}{}",
+            calibration.temperature,
+            bins.collect::<String>()
+        ));
+    }
+    let lexicon = model.content.space.lexicon().source().trim_end();
+    line(format_args!(
+        "lexicon {}\n{lexicon}",
+        lexicon.lines().count()
+    ));
+    write_scorer("content", &model.content, &mut out);
+    match &model.title {
+        Some(title) => write_scorer("title", title, &mut out),
+        None => out.push_str("title none\n"),
+    }
+    out.push_str("end\n");
+    out
+}
+
+fn write_scorer(name: &str, scorer: &Scorer, out: &mut String) {
+    let (space, linear) = (&scorer.space, &scorer.linear);
+    let FeatureSettings {
+        skill_scale,
+        group_scale,
+        blend_scale,
+        mask_role_names,
+    } = space.settings();
+    let _ = writeln!(
+        out,
+        "{name} {skill_scale} {group_scale} {blend_scale} {mask_role_names}"
+    );
+    let _ = writeln!(out, "bias{}", numbers(linear.bias()));
+    let terms = space.vocabulary().terms();
+    let _ = writeln!(out, "terms {}", terms.len());
+    for (feature, term) in (0..).zip(terms) {
+        let _ = writeln!(
+            out,
+            "{}\t{}{}",
+            term.stems,
+            term.idf,
+            numbers(linear.weights(feature))
+        );
+    }
+    let _ = writeln!(out, "others {}", space.len() - terms.len());
+    for feature in terms.len()..space.len() {
+        let feature = u32::try_from(feature).expect("feature spaces are small");
+        let _ = writeln!(
+            out,
+            "{}{}",
+            space.describe(feature).1,
+            numbers(linear.weights(feature))
+        );
+    }
+}
+
+fn numbers(values: &[f64]) -> String {
+    values.iter().fold(String::new(), |mut text, value| {
+        let _ = write!(text, "\t{value}");
+        text
+    })
+}
+
+/// Reads a model from its bytes; `origin` names it in messages. Returns its id too.
+///
+/// # Errors
+/// [`Error::NotAModel`] when the first line is another, [`Error::ModelVersion`] when
+/// format, tokenizer or stemmer are not this program's, [`Error::DamagedModel`] when
+/// the checksum or anything else does not hold.
+pub fn parse(bytes: &[u8], origin: &str) -> Result<(Model, String)> {
+    let text = check_magic(bytes, origin)?;
+    let mut lines = Reader {
+        origin,
+        lines: text.lines(),
+        line: 1,
+    };
+    lines.next()?;
+    let digest = lines.value("sha256")?;
+    let body = text.splitn(3, '\n').nth(2).unwrap_or_default();
+    if hex(&Sha256::digest(body.as_bytes())) != digest {
+        return Err(lines.damaged("the checksum does not match the content"));
+    }
+    let id = digest[..ID_LENGTH].to_owned();
+    for (what, expected) in [("tokenizer", TOKENIZER), ("stemmer", STEMMER)] {
+        let found = lines.value(what)?;
+        if found != expected {
+            return Err(version(origin, what, found, expected));
+        }
+    }
+    Ok((model(&mut lines)?, id))
+}
+
+fn check_magic<'a>(bytes: &'a [u8], origin: &str) -> Result<&'a str> {
+    let not_a_model = |reason: String| Error::NotAModel {
+        origin: origin.to_owned(),
+        reason,
+    };
+    let first = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
+    if first != MAGIC.as_bytes() {
+        let name = MAGIC.split(' ').next().unwrap_or_default();
+        return Err(match std::str::from_utf8(first) {
+            Ok(found) if found.starts_with(name) => version(origin, "format", found, MAGIC),
+            _ if bytes.is_empty() => not_a_model("it is empty".to_owned()),
+            _ => not_a_model(format!("its first line is not `{MAGIC}`")),
+        });
+    }
+    std::str::from_utf8(bytes)
+        .map_err(|e| not_a_model(format!("it is not UTF-8 after byte {}", e.valid_up_to())))
+}
+
+fn version(origin: &str, what: &'static str, found: &str, expected: &str) -> Error {
+    Error::ModelVersion {
+        origin: origin.to_owned(),
+        what,
+        found: found.chars().take(60).collect(),
+        expected: expected.to_owned(),
+    }
+}
+
+fn model(lines: &mut Reader) -> Result<Model> {
+    let labels = lines.list("labels")?;
+    if labels.len() < 2 {
+        return Err(lines.damaged("fewer than two labels"));
+    }
+    let languages = lines.list("languages")?;
+    let data = lines.value("data")?.to_owned();
+    let mut facts = Vec::new();
+    let title_weight = loop {
+        let line = lines.next()?;
+        match line
+            .strip_prefix("fact\t")
+            .and_then(|fact| fact.split_once('\t'))
+        {
+            Some((name, value)) => facts.push((name.to_owned(), value.to_owned())),
+            None => break lines.number(line.strip_prefix("title-weight ").unwrap_or_default())?,
+        }
+    };
+    let content_calibration = calibration(lines, "calibration content")?;
+    let title_calibration = calibration(lines, "calibration title")?;
+    let length = lines.count("lexicon")?;
+    let mut lexicon = String::new();
+    for _ in 0..length {
+        lexicon.push_str(lines.next()?);
+        lexicon.push('\n');
+    }
+    let lexicon = Arc::new(Lexicon::parse(&lexicon, lines.origin)?);
+    let head = lines.value("content")?;
+    let content = scorer(lines, head, &lexicon, labels.len())?;
+    let title = match lines.value("title")? {
+        "none" => None,
+        head => Some(scorer(lines, head, &lexicon, labels.len())?),
+    };
+    if lines.next()? != "end" || lines.lines.next().is_some() {
+        return Err(lines.damaged("the end is not where it should be"));
+    }
+    let provenance = Provenance { data, facts };
+    Ok(Model {
+        labels,
+        languages,
+        content,
+        title,
+        title_weight,
+        content_calibration,
+        title_calibration,
+        provenance,
+    })
+}
+
+fn calibration(lines: &mut Reader, name: &str) -> Result<Calibration> {
+    let mut parts = lines.value(name)?.split(' ');
+    let temperature: f64 = lines.number(parts.next().unwrap_or_default())?;
+    if temperature <= 0.0 {
+        return Err(lines.damaged("a temperature must be above 0"));
+    }
+    let mut reliability = Vec::new();
+    for bin in parts {
+        let mut numbers = bin.split(':');
+        let mut next = || numbers.next().unwrap_or_default();
+        let (below, postings, right) = (next(), next(), next());
+        reliability.push(Reliability {
+            below: lines.parsed(below)?,
+            postings: lines.parsed(postings)?,
+            right: lines.parsed(right)?,
+        });
+    }
+    Ok(Calibration {
+        temperature,
+        reliability,
+    })
+}
+
+fn scorer(
+    lines: &mut Reader,
+    head: &str,
+    lexicon: &Arc<Lexicon>,
+    n_labels: usize,
+) -> Result<Scorer> {
+    let mut parts = head.split(' ');
+    let mut next = || parts.next().unwrap_or_default();
+    let (skill, group, blend, mask) = (next(), next(), next(), next());
+    let settings = FeatureSettings {
+        skill_scale: lines.number(skill)?,
+        group_scale: lines.number(group)?,
+        blend_scale: lines.number(blend)?,
+        mask_role_names: lines.parsed(mask)?,
+    };
+    let line = lines.next()?;
+    let bias = lines.row(line.strip_prefix("bias\t").unwrap_or_default(), n_labels)?;
+    let mut weights = Vec::new();
+    let mut terms = Vec::new();
+    for _ in 0..lines.count("terms")? {
+        let line = lines.next()?;
+        let (stems, numbers) = line.split_once('\t').unwrap_or_default();
+        let (idf, numbers) = numbers.split_once('\t').unwrap_or_default();
+        terms.push(Term {
+            stems: stems.to_owned(),
+            idf: lines.number(idf)?,
+        });
+        weights.extend(lines.row(numbers, n_labels)?);
+    }
+    let vocabulary = Vocabulary::new(terms.clone());
+    if vocabulary.terms() != terms {
+        return Err(lines.damaged("the terms are not sorted, or one occurs twice"));
+    }
+    let space = FeatureSpace::new(settings, Arc::clone(lexicon), vocabulary);
+    let others = lines.count("others")?;
+    if terms.len() + others != space.len() {
+        return Err(lines.damaged("the lexicon and the weights differ in number"));
+    }
+    for feature in terms.len()..space.len() {
+        let line = lines.next()?;
+        let (name, numbers) = line.split_once('\t').unwrap_or_default();
+        if name != space.describe(u32::try_from(feature).unwrap_or(u32::MAX)).1 {
+            return Err(lines.damaged("the weights follow another lexicon"));
+        }
+        weights.extend(lines.row(numbers, n_labels)?);
+    }
+    Ok(Scorer {
+        space,
+        linear: Linear::new(weights, bias),
+    })
+}
+
+/// The lines of a model file, counted for messages.
+struct Reader<'a> {
+    origin: &'a str,
+    lines: Lines<'a>,
+    line: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn damaged(&self, reason: &str) -> Error {
+        Error::DamagedModel {
+            origin: self.origin.to_owned(),
+            line: self.line - 1,
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn next(&mut self) -> Result<&'a str> {
+        self.line += 1;
+        self.lines
+            .next()
+            .ok_or_else(|| self.damaged("the file ends early"))
+    }
+
+    /// The rest of a line that begins with `name` and a space.
+    fn value(&mut self, name: &str) -> Result<&'a str> {
+        let line = self.next()?;
+        let value = line
+            .strip_prefix(name)
+            .and_then(|rest| rest.strip_prefix(' '));
+        value.ok_or_else(|| self.damaged(&format!("`{name} …` was expected")))
+    }
+
+    fn list(&mut self, name: &str) -> Result<Vec<String>> {
+        let line = self.next()?;
+        let values = line
+            .strip_prefix(name)
+            .and_then(|rest| rest.strip_prefix('\t'));
+        let values = values.ok_or_else(|| self.damaged(&format!("`{name}` was expected")))?;
+        Ok(values.split('\t').map(str::to_owned).collect())
+    }
+
+    fn count(&mut self, name: &str) -> Result<usize> {
+        let value = self.value(name)?;
+        self.parsed(value)
+    }
+
+    fn parsed<T: FromStr>(&self, text: &str) -> Result<T> {
+        text.parse().map_err(|_| {
+            self.damaged(&format!(
+                "`{}` is no number",
+                text.chars().take(40).collect::<String>()
+            ))
+        })
+    }
+
+    fn number(&self, text: &str) -> Result<f64> {
+        let number: f64 = self.parsed(text)?;
+        if number.is_finite() {
+            Ok(number)
+        } else {
+            Err(self.damaged("a number is not finite"))
+        }
+    }
+
+    fn row(&self, text: &str, n: usize) -> Result<Vec<f64>> {
+        let row: Vec<f64> = text
+            .split('\t')
+            .map(|number| self.number(number))
+            .collect::<Result<_>>()?;
+        if row.len() == n {
+            Ok(row)
+        } else {
+            Err(self.damaged("a row has too few or too many numbers"))
+        }
+    }
+}

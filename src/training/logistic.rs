@@ -1,0 +1,503 @@
+//! Sparse multinomial logistic regression: loss, gradient, fit, in linfa's terms.
+//!
+//! Minimised is what `linfa-logistic` minimises, with weights on rows and labels:
+//!
+//! L(W, b) = Σᵢ vᵢ (ln Σₖ exp(zᵢₖ) − zᵢ,ᵧᵢ) + α/2 ‖W‖², zᵢ = b + W xᵢ
+//!
+//! where vᵢ is the row's weight times its label's, the biases b are not penalised, and
+//! α is 1/C in scikit-learn's terms. Two things differ from `linfa-logistic`: rows are
+//! sparse, and the log-sum-exp subtracts each row's own maximum.
+//!
+//! The optimiser is argmin's L-BFGS (Nocedal & Wright 2006, ch. 7.2) with a
+//! Moré–Thuente line search. Sums are taken in an order that does not depend on the
+//! number of threads, and exponentials come from `libm`, so that equal data gives
+//! equal weights, bit for bit.
+
+use std::sync::Mutex;
+
+use argmin::core::{CostFunction, Executor, Gradient, State, TerminationReason, TerminationStatus};
+use argmin::solver::linesearch::MoreThuenteLineSearch;
+use argmin::solver::quasinewton::LBFGS;
+use linfa::ParamGuard;
+use linfa::dataset::{DatasetBase, Records};
+use linfa::traits::{Fit, PredictInplace};
+use ndarray::Array1;
+
+use crate::error::{Error, Result};
+use crate::features::SparseRow;
+use crate::model::{Linear, log_sum_exp};
+
+/// Rows are summed in this many parts, each in order, then part after part: the result
+/// is the same whichever thread takes which part.
+const PARTS: usize = 8;
+
+/// How many past steps L-BFGS remembers.
+const MEMORY: usize = 10;
+
+/// A sparse design matrix, row by row: linfa records.
+#[derive(Debug, Clone, Default)]
+pub struct SparseRecords {
+    starts: Vec<usize>,
+    ids: Vec<u32>,
+    values: Vec<f64>,
+    n_features: usize,
+}
+
+impl SparseRecords {
+    /// The matrix [rows × `n_features`].
+    ///
+    /// # Panics
+    /// When a row holds an id that is not below `n_features`.
+    #[must_use]
+    pub fn new<'a>(rows: impl IntoIterator<Item = &'a SparseRow>, n_features: usize) -> Self {
+        let mut records = Self {
+            starts: vec![0],
+            n_features,
+            ..Self::default()
+        };
+        for row in rows {
+            for (id, value) in row.iter() {
+                assert!((id as usize) < n_features, "feature {id} of {n_features}");
+                records.ids.push(id);
+                records.values.push(value);
+            }
+            records.starts.push(records.ids.len());
+        }
+        records
+    }
+
+    /// How many values differ from zero.
+    #[must_use]
+    pub fn non_zeros(&self) -> usize {
+        self.ids.len()
+    }
+
+    fn row(&self, at: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
+        let span = self.starts[at]..self.starts[at + 1];
+        self.ids[span.clone()]
+            .iter()
+            .map(|&id| id as usize)
+            .zip(self.values[span].iter().copied())
+    }
+}
+
+impl Records for SparseRecords {
+    type Elem = f64;
+
+    fn nsamples(&self) -> usize {
+        self.starts.len().saturating_sub(1)
+    }
+
+    fn nfeatures(&self) -> usize {
+        self.n_features
+    }
+}
+
+/// Hyperparameters as given, unchecked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogisticParams(ValidLogisticParams);
+
+/// Hyperparameters that were checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ValidLogisticParams {
+    /// Number of labels, at least 2.
+    n_labels: usize,
+    alpha: f64,
+    balance: f64,
+    gradient_tolerance: f64,
+    max_iterations: u64,
+    threads: usize,
+    allow_unconverged: bool,
+}
+
+impl LogisticParams {
+    /// Defaults for `n_labels` labels: α = 1, labels unweighted, one thread.
+    #[must_use]
+    pub fn new(n_labels: usize) -> Self {
+        Self(ValidLogisticParams {
+            n_labels,
+            alpha: 1.0,
+            balance: 0.0,
+            gradient_tolerance: 5e-2,
+            max_iterations: 2000,
+            threads: 1,
+            allow_unconverged: false,
+        })
+    }
+
+    /// The penalty α > 0 on the squared weights.
+    #[must_use]
+    pub fn alpha(mut self, alpha: f64) -> Self {
+        self.0.alpha = alpha;
+        self
+    }
+
+    /// How far rare labels are weighed up, in [0, 1]: label k of n rows gets the weight
+    /// (n / (labels · nₖ))^balance; 1 is scikit-learn's "balanced".
+    #[must_use]
+    pub fn balance(mut self, balance: f64) -> Self {
+        self.0.balance = balance;
+        self
+    }
+
+    /// Converged when the gradient is no longer than this (> 0).
+    #[must_use]
+    pub fn gradient_tolerance(mut self, tolerance: f64) -> Self {
+        self.0.gradient_tolerance = tolerance;
+        self
+    }
+
+    /// Iterations at most (> 0).
+    #[must_use]
+    pub fn max_iterations(mut self, iterations: u64) -> Self {
+        self.0.max_iterations = iterations;
+        self
+    }
+
+    /// Threads to use (> 0); the result does not depend on it.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.0.threads = threads;
+        self
+    }
+
+    /// Return the weights of a fit that did not converge instead of an error.
+    #[must_use]
+    pub fn allow_unconverged(mut self, allow: bool) -> Self {
+        self.0.allow_unconverged = allow;
+        self
+    }
+}
+
+impl ParamGuard for LogisticParams {
+    type Checked = ValidLogisticParams;
+    type Error = Error;
+
+    fn check_ref(&self) -> Result<&ValidLogisticParams> {
+        let p = &self.0;
+        let positive = |x: f64| x.is_finite() && x > 0.0;
+        let wrong = |what: String| Err(Error::Training(what));
+        if p.n_labels < 2 {
+            return wrong(format!(
+                "{} label; a classifier needs two or more",
+                p.n_labels
+            ));
+        }
+        if !positive(p.alpha) {
+            return wrong(format!(
+                "the penalty is {}; it must be a number above 0",
+                p.alpha
+            ));
+        }
+        if !(0.0..=1.0).contains(&p.balance) {
+            return wrong(format!(
+                "the balance is {}; it must lie between 0 and 1",
+                p.balance
+            ));
+        }
+        if !positive(p.gradient_tolerance) || p.max_iterations == 0 || p.threads == 0 {
+            return wrong("tolerance, iterations and threads must be above 0".to_owned());
+        }
+        Ok(p)
+    }
+
+    fn check(self) -> Result<ValidLogisticParams> {
+        self.check_ref()?;
+        Ok(self.0)
+    }
+}
+
+/// What the optimiser did.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Convergence {
+    /// Iterations of L-BFGS.
+    pub iterations: u64,
+    /// The loss at the end.
+    pub cost: f64,
+    /// The Euclidean length of the gradient at the end.
+    pub gradient_norm: f64,
+    /// Whether it ended because it had converged.
+    pub converged: bool,
+}
+
+/// A fitted model: [`Linear`] weights and how the fit went.
+#[derive(Debug, Clone)]
+pub struct FittedLogistic {
+    /// The weights and biases.
+    pub linear: Linear,
+    /// How the optimiser ended.
+    pub convergence: Convergence,
+}
+
+impl From<linfa::Error> for Error {
+    fn from(error: linfa::Error) -> Self {
+        Self::Training(error.to_string())
+    }
+}
+
+/// Targets are label indices below the number of labels; the dataset's weights, where
+/// set, weigh its rows.
+impl Fit<SparseRecords, Array1<usize>, Error> for ValidLogisticParams {
+    type Object = FittedLogistic;
+
+    fn fit(&self, dataset: &DatasetBase<SparseRecords, Array1<usize>>) -> Result<FittedLogistic> {
+        let problem = Problem::new(self, dataset)?;
+        let n_weights = dataset.records.n_features * self.n_labels;
+        let start = Array1::zeros(n_weights + self.n_labels);
+        let failed = |e: argmin::core::Error| Error::Training(format!("the optimiser failed: {e}"));
+        let solver = LBFGS::new(MoreThuenteLineSearch::new(), MEMORY)
+            .with_tolerance_grad(self.gradient_tolerance)
+            .map_err(failed)?;
+        let result = Executor::new(problem, solver)
+            .configure(|state| state.param(start).max_iters(self.max_iterations))
+            .timer(false)
+            .run()
+            .map_err(failed)?;
+        let state = result.state;
+        let stopped = matches!(
+            state.get_termination_status(),
+            TerminationStatus::Terminated(TerminationReason::SolverConverged)
+        );
+        let best = state
+            .get_best_param()
+            .ok_or_else(|| Error::Training("the optimiser found nothing".to_owned()))?;
+        let problem = Problem::new(self, dataset)?;
+        let (cost, gradient) = problem.evaluate(best);
+        let gradient_norm = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
+        let convergence = Convergence {
+            iterations: state.get_iter(),
+            cost,
+            gradient_norm,
+            converged: stopped,
+        };
+        if !stopped && !self.allow_unconverged {
+            return Err(Error::Training(format!(
+                "not converged after {} iterations (gradient {gradient_norm:.2e}); raise the penalty or allow more",
+                convergence.iterations
+            )));
+        }
+        let mut weights = best.to_vec();
+        let bias = weights.split_off(n_weights);
+        Ok(FittedLogistic {
+            linear: Linear::new(weights, bias),
+            convergence,
+        })
+    }
+}
+
+impl PredictInplace<SparseRecords, Array1<usize>> for FittedLogistic {
+    fn predict_inplace(&self, records: &SparseRecords, targets: &mut Array1<usize>) {
+        assert_eq!(records.nsamples(), targets.len(), "one target per row");
+        for (at, target) in targets.iter_mut().enumerate() {
+            let mut logits = self.linear.bias().to_vec();
+            for (feature, value) in records.row(at) {
+                let weights = self
+                    .linear
+                    .weights(u32::try_from(feature).expect("checked when built"));
+                logits
+                    .iter_mut()
+                    .zip(weights)
+                    .for_each(|(z, w)| *z += value * w);
+            }
+            *target = (0..logits.len())
+                .max_by(|&a, &b| logits[a].total_cmp(&logits[b]).then(b.cmp(&a)))
+                .unwrap_or(0);
+        }
+    }
+
+    fn default_target(&self, records: &SparseRecords) -> Array1<usize> {
+        Array1::zeros(records.nsamples())
+    }
+}
+
+/// A point, and the loss and gradient there.
+type Evaluated = (Array1<f64>, f64, Array1<f64>);
+
+/// The weighted, penalised loss over one dataset.
+struct Problem<'a> {
+    records: &'a SparseRecords,
+    targets: Vec<usize>,
+    row_weights: Vec<f64>,
+    params: &'a ValidLogisticParams,
+    /// The last point evaluated: the line search asks for cost and gradient one by one.
+    last: Mutex<Option<Evaluated>>,
+}
+
+impl<'a> Problem<'a> {
+    fn new(
+        params: &'a ValidLogisticParams,
+        dataset: &'a DatasetBase<SparseRecords, Array1<usize>>,
+    ) -> Result<Self> {
+        let records = &dataset.records;
+        let targets = dataset.targets.to_vec();
+        if targets.is_empty() || targets.len() != records.nsamples() {
+            return Err(Error::Training(format!(
+                "{} rows and {} labels",
+                records.nsamples(),
+                targets.len()
+            )));
+        }
+        if let Some(target) = targets.iter().find(|&&t| t >= params.n_labels) {
+            return Err(Error::Training(format!(
+                "label {target} where there are {}",
+                params.n_labels
+            )));
+        }
+        let given: Vec<f64> = match dataset.weights() {
+            Some(weights) => weights.iter().map(|&w| f64::from(w)).collect(),
+            None => vec![1.0; targets.len()],
+        };
+        if given.len() != targets.len()
+            || given.iter().any(|w| !w.is_finite() || w.is_sign_negative())
+        {
+            return Err(Error::Training(
+                "row weights must be one finite, non-negative number a row".to_owned(),
+            ));
+        }
+        let mut totals = vec![0.0; params.n_labels];
+        targets
+            .iter()
+            .zip(&given)
+            .for_each(|(&t, w)| totals[t] += w);
+        let all: f64 = totals.iter().sum();
+        let of_label = |t: usize| {
+            libm::pow(
+                all / (params.n_labels as f64 * totals[t].max(1e-12)),
+                params.balance,
+            )
+        };
+        let row_weights = targets
+            .iter()
+            .zip(&given)
+            .map(|(&t, w)| w * of_label(t))
+            .collect();
+        Ok(Self {
+            records,
+            targets,
+            row_weights,
+            params,
+            last: Mutex::new(None),
+        })
+    }
+
+    /// Loss and gradient at `point`: weights feature by feature, then the biases.
+    fn evaluate(&self, point: &Array1<f64>) -> (f64, Array1<f64>) {
+        let point = point
+            .as_slice()
+            .expect("one-dimensional arrays are contiguous");
+        let n = self.targets.len();
+        let parts: Vec<_> = (0..PARTS)
+            .map(|part| n * part / PARTS..n * (part + 1) / PARTS)
+            .collect();
+        let mut sums: Vec<(f64, Vec<f64>)> = vec![(0.0, Vec::new()); PARTS];
+        let threads = self.params.threads.min(PARTS);
+        std::thread::scope(|scope| {
+            let share = PARTS.div_ceil(threads);
+            for (parts, sums) in parts.chunks(share).zip(sums.chunks_mut(share)) {
+                let work = move || {
+                    for (part, sum) in parts.iter().zip(sums) {
+                        *sum = self.part(part.clone(), point);
+                    }
+                };
+                if threads == 1 {
+                    work();
+                } else {
+                    scope.spawn(work);
+                }
+            }
+        });
+        let mut cost = 0.0;
+        let mut gradient = vec![0.0; point.len()];
+        for (part_cost, part_gradient) in &sums {
+            cost += part_cost;
+            gradient
+                .iter_mut()
+                .zip(part_gradient)
+                .for_each(|(sum, g)| *sum += g);
+        }
+        let n_weights = point.len() - self.params.n_labels;
+        let mut squares = 0.0;
+        for (g, w) in gradient[..n_weights].iter_mut().zip(point) {
+            squares += w * w;
+            *g += self.params.alpha * w;
+        }
+        (
+            cost + 0.5 * self.params.alpha * squares,
+            Array1::from_vec(gradient),
+        )
+    }
+
+    /// Loss and gradient over some rows, in their order, without the penalty.
+    fn part(&self, rows: std::ops::Range<usize>, point: &[f64]) -> (f64, Vec<f64>) {
+        let k = self.params.n_labels;
+        let biases = point.len() - k;
+        let mut gradient = vec![0.0; point.len()];
+        let mut cost = 0.0;
+        let mut logits = vec![0.0; k];
+        for at in rows {
+            logits.copy_from_slice(&point[biases..]);
+            for (feature, value) in self.records.row(at) {
+                let weights = &point[feature * k..][..k];
+                logits
+                    .iter_mut()
+                    .zip(weights)
+                    .for_each(|(z, w)| *z += value * w);
+            }
+            let normaliser = log_sum_exp(&logits);
+            let (target, weight) = (self.targets[at], self.row_weights[at]);
+            cost += weight * (normaliser - logits[target]);
+            // From here on `logits` holds the gradient with respect to them.
+            for (label, z) in logits.iter_mut().enumerate() {
+                *z = weight * (libm::exp(*z - normaliser) - f64::from(label == target));
+            }
+            for (feature, value) in self.records.row(at) {
+                let gradients = &mut gradient[feature * k..][..k];
+                gradients
+                    .iter_mut()
+                    .zip(&logits)
+                    .for_each(|(g, d)| *g += value * d);
+            }
+            gradient[biases..]
+                .iter_mut()
+                .zip(&logits)
+                .for_each(|(g, d)| *g += d);
+        }
+        (cost, gradient)
+    }
+
+    fn at(&self, point: &Array1<f64>) -> (f64, Array1<f64>) {
+        let mut last = self
+            .last
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        match &*last {
+            Some((known, cost, gradient)) if known == point => (*cost, gradient.clone()),
+            _ => {
+                let (cost, gradient) = self.evaluate(point);
+                *last = Some((point.clone(), cost, gradient.clone()));
+                (cost, gradient)
+            }
+        }
+    }
+}
+
+impl CostFunction for Problem<'_> {
+    type Param = Array1<f64>;
+    type Output = f64;
+
+    fn cost(&self, point: &Array1<f64>) -> std::result::Result<f64, argmin::core::Error> {
+        Ok(self.at(point).0)
+    }
+}
+
+impl Gradient for Problem<'_> {
+    type Param = Array1<f64>;
+    type Gradient = Array1<f64>;
+
+    fn gradient(
+        &self,
+        point: &Array1<f64>,
+    ) -> std::result::Result<Array1<f64>, argmin::core::Error> {
+        Ok(self.at(point).1)
+    }
+}
