@@ -254,6 +254,7 @@ impl Classifier {
             places.add(scorer.space.skill_feature(m.skill), m.tokens());
         }
         places.merge_words(scorer, &judgement.content);
+        places.merge_groups(scorer, &judgement.content);
         let kinds = |kind| match kind {
             Kind::Word => EvidenceKind::Word,
             Kind::Pair => EvidenceKind::Pair,
@@ -278,6 +279,7 @@ impl Classifier {
             places.add(scorer.space.skill_feature(m.skill), m.tokens());
         }
         places.merge_words(scorer, &title.analysis);
+        places.merge_groups(scorer, &title.analysis);
         let factor = self.model.title_weight / judgement.temperature;
         places.evidence(scorer, &title.analysis, &title.text, factor, |_| {
             EvidenceKind::Title
@@ -328,10 +330,11 @@ struct Places {
     spans: BTreeMap<u32, Vec<Range<usize>>>,
     /// Token range → the skill that is written there.
     skill_at: BTreeMap<(usize, usize), u32>,
-    /// (word or pair, skill) → how many of its places the skill takes over.
-    merged: BTreeMap<(u32, u32), usize>,
-    /// Word or pair → all its places.
-    mentions: BTreeMap<u32, usize>,
+    /// (feature, skill) → how much of the feature is shown with the skill: a number of
+    /// places of a word or pair, or what a skill adds to its group's total.
+    merged: BTreeMap<(u32, u32), f64>,
+    /// Feature → the whole of which `merged` holds parts.
+    wholes: BTreeMap<u32, f64>,
 }
 
 impl Places {
@@ -345,11 +348,24 @@ impl Places {
     /// Places the words and pairs; one that is written exactly where a skill is goes to it.
     fn merge_words(&mut self, scorer: &Scorer, analysis: &Analysis) {
         for (feature, tokens) in scorer.space.vocabulary().mentions(&analysis.words) {
-            *self.mentions.entry(feature).or_default() += 1;
+            *self.wholes.entry(feature).or_default() += 1.0;
             match self.skill_at.get(&(tokens.start, tokens.end)) {
-                Some(&skill) => *self.merged.entry((feature, skill)).or_default() += 1,
+                Some(&skill) => *self.merged.entry((feature, skill)).or_default() += 1.0,
                 None => self.spans.entry(feature).or_default().push(tokens),
             }
+        }
+    }
+
+    /// Splits the groups' totals among the skills that they are sums of.
+    fn merge_groups(&mut self, scorer: &Scorer, analysis: &Analysis) {
+        let lexicon = scorer.space.lexicon();
+        for run in analysis.skills.chunk_by(|a, b| a.skill == b.skill) {
+            let skill = run[0].skill;
+            let total = scorer.space.group_feature(lexicon.group_of(skill));
+            let value = libm::log1p(run.len() as f64);
+            *self.wholes.entry(total).or_default() += value;
+            self.merged
+                .insert((total, scorer.space.skill_feature(skill)), value);
         }
     }
 
@@ -371,15 +387,15 @@ impl Places {
                 .for_each(|(s, w)| *s += value * w * factor);
         };
         for (feature, value) in analysis.row.iter() {
-            let all = self.mentions.get(&feature).copied().unwrap_or(1);
-            let taken = self.merged.range((feature, 0)..=(feature, u32::MAX));
-            let mut kept = all;
-            for (&(_, skill), &count) in taken {
-                give(feature, skill, value * count as f64 / all as f64);
-                kept -= count;
+            let whole = self.wholes.get(&feature).copied().unwrap_or(1.0);
+            let mut kept = whole;
+            for (&(_, skill), &part) in self.merged.range((feature, 0)..=(feature, u32::MAX)) {
+                give(feature, skill, value * part / whole);
+                kept -= part;
             }
-            if kept > 0 {
-                give(feature, feature, value * kept as f64 / all as f64);
+            // What is left of a split total is rounding, and stays below 1e-12.
+            if kept > 1e-12 {
+                give(feature, feature, value * kept / whole);
             }
         }
         let piece = |(feature, contributions): (u32, Vec<f64>)| {
@@ -417,4 +433,16 @@ impl Places {
 /// The bytes from the first to the last token of a range.
 fn bytes(tokens: &[Token], range: &Range<usize>) -> Range<usize> {
     tokens[range.start].start as usize..tokens[range.end - 1].end as usize
+}
+
+/// The id of the embedded model, read from its second line.
+#[must_use]
+pub fn embedded_id() -> &'static str {
+    file::id(EMBEDDED).unwrap_or("none")
+}
+
+/// The version of the embedded model's lexicon.
+#[must_use]
+pub fn embedded_lexicon_version() -> &'static str {
+    file::lexicon_version(EMBEDDED).unwrap_or("none")
 }

@@ -243,7 +243,7 @@ mod tests {
         assert!((zero.recall - 5.0 / 8.0).abs() < 1e-12);
         assert!((zero.f1 - 10.0 / 14.0).abs() < 1e-12);
         assert!((confusion.accuracy() - 12.0 / 16.0).abs() < 1e-12);
-        assert!((confusion.macro_f1() - (10.0 / 14.0 + 14.0 / 18.0) / 2.0).abs() < 1e-12);
+        assert!((confusion.macro_f1() - f64::midpoint(10.0 / 14.0, 14.0 / 18.0)).abs() < 1e-12);
     }
 
     fn judged(truth: usize, p: f64) -> Judged {

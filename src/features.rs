@@ -52,7 +52,8 @@ pub enum Kind {
     Pair,
     /// An entry of the lexicon.
     Skill,
-    /// A total over a group of the lexicon, an article's role, or a product of two.
+    /// A total: the share of a group of the lexicon, of an article's role, or the product of
+    /// two groups' shares.
     Group,
 }
 
@@ -316,6 +317,12 @@ impl FeatureSpace {
     #[must_use]
     pub fn skill_feature(&self, skill: u32) -> u32 {
         id(self.first_skill()) + skill
+    }
+
+    /// The feature id of a group's total.
+    #[must_use]
+    pub fn group_feature(&self, group: u32) -> u32 {
+        id(self.first_group()) + group
     }
 
     /// What feature `feature` is, and its name: stems, an entry's name, a group.

@@ -31,7 +31,10 @@
 //! Beside the flow stand [`training`], which makes models, and [`evaluation`], which
 //! measures them. Nothing here prints or exits.
 
+pub mod ad;
 pub mod classifier;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod error;
 pub mod evaluation;
 pub mod features;

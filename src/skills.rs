@@ -250,6 +250,29 @@ impl Lexicon {
         keep_leftmost(candidates)
     }
 
+    /// Every skill that a text without markup names, with its byte span; sorted like
+    /// [`Lexicon::find`].
+    #[must_use]
+    pub fn find_in(&self, text: &str) -> Vec<(u32, Range<usize>)> {
+        let tokens = token::tokenize(text);
+        let stems = Stems::default();
+        let mut folded = String::new();
+        let keys: Vec<WordKeys> = tokens
+            .iter()
+            .map(|t| {
+                token::fold(&text[t.span()], &mut folded);
+                self.keys(&folded, &stems.stem(&folded))
+            })
+            .collect();
+        let span = |m: SkillMatch| {
+            tokens[m.first as usize].start as usize..tokens[m.end as usize - 1].end as usize
+        };
+        self.find(&tokens, &keys)
+            .into_iter()
+            .map(|m| (m.skill, span(m)))
+            .collect()
+    }
+
     /// The token ranges that name a role ("data scientist"), for masking.
     #[must_use]
     pub fn role_names(&self, keys: &[WordKeys]) -> Vec<Range<usize>> {
@@ -704,23 +727,10 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: &[&str]) {
         let lexicon = Lexicon::parse(SMALL, "small").unwrap();
-        let tokens = token::tokenize(text);
-        let stems = Stems::default();
-        let mut folded = String::new();
-        let keys: Vec<WordKeys> = tokens
-            .iter()
-            .map(|t| {
-                token::fold(&text[t.span()], &mut folded);
-                lexicon.keys(&folded, &stems.stem(&folded))
-            })
-            .collect();
         let found: Vec<&str> = lexicon
-            .find(&tokens, &keys)
-            .iter()
-            .map(|m| {
-                &text[tokens[m.first as usize].start as usize
-                    ..tokens[m.end as usize - 1].end as usize]
-            })
+            .find_in(text)
+            .into_iter()
+            .map(|(_, span)| &text[span])
             .collect();
         assert_eq!(found, expected, "in {text:?}");
     }

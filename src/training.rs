@@ -24,6 +24,7 @@ use crate::title;
 use crate::token;
 
 pub mod logistic;
+pub mod table;
 pub mod vocabulary;
 
 use logistic::{Convergence, LogisticParams, SparseRecords};

@@ -310,6 +310,30 @@ impl PredictInplace<SparseRecords, Array1<usize>> for FittedLogistic {
     }
 }
 
+/// Numbers of labels are padded to a multiple of this, so that the innermost loops have a
+/// fixed length and become vector instructions.
+const WIDTH: usize = 4;
+
+type Block = [f64; WIDTH];
+
+/// The weights of each feature, and the biases, padded with zeros to whole blocks.
+fn padded(point: &[f64], k: usize, blocks: usize) -> Vec<Block> {
+    let mut padded = vec![[0.0; WIDTH]; point.len() / k * blocks];
+    for (to, from) in padded.chunks_exact_mut(blocks).zip(point.chunks_exact(k)) {
+        to.as_flattened_mut()[..k].copy_from_slice(from);
+    }
+    padded
+}
+
+/// `sum` += `factor` · `addend`.
+fn add_scaled(sum: &mut [Block], factor: f64, addend: &[Block]) {
+    for (sum, addend) in sum.iter_mut().zip(addend) {
+        for (s, a) in sum.iter_mut().zip(addend) {
+            *s += factor * a;
+        }
+    }
+}
+
 /// A point, and the loss and gradient there.
 type Evaluated = (Array1<f64>, f64, Array1<f64>);
 
@@ -382,40 +406,35 @@ impl<'a> Problem<'a> {
 
     /// Loss and gradient at `point`: weights feature by feature, then the biases.
     fn evaluate(&self, point: &Array1<f64>) -> (f64, Array1<f64>) {
+        let k = self.params.n_labels;
+        let blocks = k.div_ceil(WIDTH);
         let point = point
             .as_slice()
             .expect("one-dimensional arrays are contiguous");
+        let padded = padded(point, k, blocks);
         let n = self.targets.len();
-        let parts: Vec<_> = (0..PARTS)
-            .map(|part| n * part / PARTS..n * (part + 1) / PARTS)
-            .collect();
-        let mut sums: Vec<(f64, Vec<f64>)> = vec![(0.0, Vec::new()); PARTS];
-        let threads = self.params.threads.min(PARTS);
+        let mut sums: Vec<(f64, Vec<Block>)> = vec![(0.0, Vec::new()); PARTS];
+        let share = PARTS.div_ceil(self.params.threads.min(PARTS));
         std::thread::scope(|scope| {
-            let share = PARTS.div_ceil(threads);
-            for (parts, sums) in parts.chunks(share).zip(sums.chunks_mut(share)) {
-                let work = move || {
-                    for (part, sum) in parts.iter().zip(sums) {
-                        *sum = self.part(part.clone(), point);
+            for (thread, sums) in sums.chunks_mut(share).enumerate() {
+                let padded = &padded;
+                scope.spawn(move || {
+                    for (part, sum) in (thread * share..).zip(sums) {
+                        *sum = self.part(n * part / PARTS..n * (part + 1) / PARTS, padded, blocks);
                     }
-                };
-                if threads == 1 {
-                    work();
-                } else {
-                    scope.spawn(work);
-                }
+                });
             }
         });
-        let mut cost = 0.0;
+        let cost: f64 = sums.iter().map(|(cost, _)| cost).sum();
         let mut gradient = vec![0.0; point.len()];
-        for (part_cost, part_gradient) in &sums {
-            cost += part_cost;
-            gradient
-                .iter_mut()
-                .zip(part_gradient)
-                .for_each(|(sum, g)| *sum += g);
+        for (_, part) in &sums {
+            for (sum, g) in gradient.chunks_exact_mut(k).zip(part.chunks_exact(blocks)) {
+                sum.iter_mut()
+                    .zip(g.as_flattened())
+                    .for_each(|(sum, g)| *sum += g);
+            }
         }
-        let n_weights = point.len() - self.params.n_labels;
+        let n_weights = point.len() - k;
         let mut squares = 0.0;
         for (g, w) in gradient[..n_weights].iter_mut().zip(point) {
             squares += w * w;
@@ -427,40 +446,36 @@ impl<'a> Problem<'a> {
         )
     }
 
-    /// Loss and gradient over some rows, in their order, without the penalty.
-    fn part(&self, rows: std::ops::Range<usize>, point: &[f64]) -> (f64, Vec<f64>) {
+    /// Loss and gradient over some rows, in their order, without the penalty; `point` and
+    /// gradient are padded to `blocks` blocks a feature.
+    fn part(
+        &self,
+        rows: std::ops::Range<usize>,
+        point: &[Block],
+        blocks: usize,
+    ) -> (f64, Vec<Block>) {
         let k = self.params.n_labels;
-        let biases = point.len() - k;
-        let mut gradient = vec![0.0; point.len()];
+        let biases = point.len() - blocks;
+        let mut gradient = vec![[0.0; WIDTH]; point.len()];
         let mut cost = 0.0;
-        let mut logits = vec![0.0; k];
+        let mut logits = vec![[0.0; WIDTH]; blocks];
         for at in rows {
             logits.copy_from_slice(&point[biases..]);
             for (feature, value) in self.records.row(at) {
-                let weights = &point[feature * k..][..k];
-                logits
-                    .iter_mut()
-                    .zip(weights)
-                    .for_each(|(z, w)| *z += value * w);
+                add_scaled(&mut logits, value, &point[feature * blocks..][..blocks]);
             }
-            let normaliser = log_sum_exp(&logits);
+            let z = &mut logits.as_flattened_mut()[..k];
+            let normaliser = log_sum_exp(z);
             let (target, weight) = (self.targets[at], self.row_weights[at]);
-            cost += weight * (normaliser - logits[target]);
+            cost += weight * (normaliser - z[target]);
             // From here on `logits` holds the gradient with respect to them.
-            for (label, z) in logits.iter_mut().enumerate() {
+            for (label, z) in z.iter_mut().enumerate() {
                 *z = weight * (libm::exp(*z - normaliser) - f64::from(label == target));
             }
             for (feature, value) in self.records.row(at) {
-                let gradients = &mut gradient[feature * k..][..k];
-                gradients
-                    .iter_mut()
-                    .zip(&logits)
-                    .for_each(|(g, d)| *g += value * d);
+                add_scaled(&mut gradient[feature * blocks..][..blocks], value, &logits);
             }
-            gradient[biases..]
-                .iter_mut()
-                .zip(&logits)
-                .for_each(|(g, d)| *g += d);
+            add_scaled(&mut gradient[biases..], 1.0, &logits);
         }
         (cost, gradient)
     }

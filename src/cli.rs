@@ -1,0 +1,247 @@
+//! The command line: one file per subcommand, each with its help, its arguments and
+//! what it runs.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::classifier::{self, Classifier};
+use crate::error::Error;
+
+mod classify;
+mod paste;
+mod skills;
+mod train;
+
+/// Says which role a job posting hires for: data scientist (DS), machine learning engineer (MLE), MLOps engineer
+/// (MLOps), or none of them (Other) – with a calibrated probability and the words that decided it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rolecall",
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Classify(classify::Arguments),
+    Skills(skills::Arguments),
+    Train(train::Arguments),
+}
+
+/// Which model predicts, wherever predictions are made.
+#[derive(Debug, Args)]
+struct ModelArguments {
+    /// Use this model file instead of the embedded one
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// Choose among these labels only, renormalised, when nothing else can occur
+    #[arg(long, value_name = "LABELS", value_delimiter = ',')]
+    among: Vec<String>,
+    /// Judge the description alone
+    #[arg(long)]
+    ignore_title: bool,
+}
+
+impl ModelArguments {
+    fn classifier(&self) -> crate::Result<Classifier> {
+        let classifier = match &self.model {
+            Some(path) => Classifier::open(path)?,
+            None => Classifier::embedded()?,
+        };
+        if self.among.is_empty() {
+            Ok(classifier)
+        } else {
+            classifier.among(&self.among)
+        }
+    }
+}
+
+/// How the command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// All done.
+    Done = 0,
+    /// Could not run.
+    Failed = 2,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a subcommand stopped.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("{0}")]
+    Error(#[from] Error),
+    #[error("{0}")]
+    Usage(String),
+    #[error("cannot write to standard output: {0}")]
+    Output(#[from] io::Error),
+}
+
+type Outcome = std::result::Result<(), Failure>;
+
+/// Runs the command with its arguments, the program's name first; prints, and returns how
+/// it ended.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let parsed = command()
+        .try_get_matches_from(&arguments)
+        .and_then(|m| Cli::from_arg_matches(&m));
+    let outcome = match parsed {
+        Ok(Cli {
+            command: Command::Classify(arguments),
+        }) => classify::run(&arguments),
+        Ok(Cli {
+            command: Command::Skills(arguments),
+        }) => skills::run(&arguments),
+        Ok(Cli {
+            command: Command::Train(arguments),
+        }) => train::run(&arguments),
+        Err(error) => return report_usage(&error, &arguments),
+    };
+    match outcome {
+        Ok(()) => Exit::Done,
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+        Err(failure) => {
+            complain(&failure.to_string());
+            Exit::Failed
+        }
+    }
+}
+
+fn command() -> clap::Command {
+    Cli::command().version(version())
+}
+
+/// Crate, model and lexicon: what an answer depends on.
+fn version() -> String {
+    format!(
+        "{} (model {}, lexicon {})",
+        env!("CARGO_PKG_VERSION"),
+        classifier::embedded_id(),
+        classifier::embedded_lexicon_version()
+    )
+}
+
+fn complain(message: &str) {
+    let style = anstyle::AnsiColor::Red.on_default().bold();
+    anstream::eprintln!("{style}error:{style:#} {message}");
+}
+
+fn warn(message: &str) {
+    let style = anstyle::AnsiColor::Yellow.on_default().bold();
+    anstream::eprintln!("{style}warning:{style:#} {message}");
+}
+
+/// Prints help, version, or what is wrong with the arguments – or what was probably meant.
+fn report_usage(error: &clap::Error, arguments: &[OsString]) -> Exit {
+    let first = arguments
+        .get(1)
+        .and_then(|a| a.to_str())
+        .unwrap_or_default();
+    if error.kind() == ErrorKind::InvalidSubcommand
+        && let Some(advice) = mistaken_for_command(first)
+    {
+        complain(&advice);
+        return Exit::Failed;
+    }
+    let _ = error.print();
+    if error.use_stderr() {
+        Exit::Failed
+    } else {
+        Exit::Done
+    }
+}
+
+/// What to type instead, when an ad stands where a subcommand belongs.
+fn mistaken_for_command(first: &str) -> Option<String> {
+    if Path::new(first).exists() {
+        return Some(format!(
+            "`{first}` is a file; to label the ad in it, type\n  rolecall classify {first}"
+        ));
+    }
+    mistaken_for_file(first)
+}
+
+/// What to type instead, when an ad itself or its address stands where a file belongs.
+fn mistaken_for_file(given: &str) -> Option<String> {
+    if given.starts_with("http://") || given.starts_with("https://") || given.starts_with("www.") {
+        return Some(format!(
+            "`{given}` is a web address, and rolecall never goes online; save the page, then type\n  rolecall classify PAGE.html"
+        ));
+    }
+    let is_prose = given.split_whitespace().nth(3).is_some();
+    is_prose.then(|| {
+        let start: String = given.chars().take(40).collect();
+        format!("`{start}…` is the text of an ad, not a file; pipe it in, or paste it at the prompt of\n  rolecall classify")
+    })
+}
+
+/// Standard output, buffered; coloured where colours are wanted.
+fn output() -> impl Write {
+    io::BufWriter::new(anstream::AutoStream::auto(io::stdout()))
+}
+
+/// Reads a file, or standard input for `-`, of at most `limit` bytes.
+fn read_input(path: &Path, limit: u64) -> crate::Result<Vec<u8>> {
+    use io::Read;
+    let from_stdin = path == Path::new("-");
+    let io = |source| Error::Io {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    };
+    let mut bytes = Vec::new();
+    if from_stdin {
+        io::stdin()
+            .lock()
+            .take(limit + 1)
+            .read_to_end(&mut bytes)
+            .map_err(io)?;
+    } else {
+        let file = std::fs::File::open(path).map_err(io)?;
+        if file.metadata().map_err(io)?.is_dir() {
+            let reason =
+                "it is a directory; name one file, or label many with `rolecall label`".to_owned();
+            return Err(Error::Data {
+                origin: path.display().to_string(),
+                line: None,
+                reason,
+            });
+        }
+        file.take(limit + 1).read_to_end(&mut bytes).map_err(io)?;
+    }
+    if bytes.len() as u64 > limit {
+        let reason = format!(
+            "larger than {limit} bytes, so hardly one ad; raise --max-bytes, or use `rolecall label` for many"
+        );
+        return Err(Error::Data {
+            origin: name_of(path),
+            line: None,
+            reason,
+        });
+    }
+    Ok(bytes)
+}
+
+/// What an input is called in messages.
+fn name_of(path: &Path) -> String {
+    if path == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    }
+}
