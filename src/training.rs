@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::evaluation::{self, Judged};
-use crate::features::{FeatureSettings, FeatureSpace, Memo};
+use crate::features::{FeatureSettings, FeatureSpace, Memo, SparseRow};
 use crate::language;
 use crate::model::{Calibration, Linear, Model, Provenance, Reliability, Scorer, file};
 use crate::skills::Lexicon;
@@ -64,12 +64,24 @@ pub enum Origin {
 /// How one part of the model, description or title, is built.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PartOptions {
-    /// Inverse of the penalty α on the weights.
-    pub c: f64,
+    /// How the words and pairs are fitted.
+    pub terms: Penalty,
+    /// How the skills and totals are fitted: apart from the words, and added to them, for
+    /// fitted together the many words take over what the keywords say more reliably.
+    pub keywords: Penalty,
     /// Which words and pairs are features.
     pub vocabulary: VocabularyLimits,
     /// How the blocks are weighed.
     pub features: FeatureSettings,
+}
+
+/// How strongly the weights of a block of features are held back.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Penalty {
+    /// Inverse of the penalty α on the squared weights.
+    pub c: f64,
+    /// How far rare labels are weighed up, in [0, 1].
+    pub balance: f64,
 }
 
 /// Everything that a training can be told.
@@ -79,8 +91,6 @@ pub struct TrainingOptions {
     pub content: PartOptions,
     /// The title's part.
     pub title: PartOptions,
-    /// How far rare labels are weighed up, in [0, 1].
-    pub balance: f64,
     /// Weight of readings by certainty 1, 2 and 3 (hard, leaning, clear).
     pub certainty_weights: [f64; 3],
     /// Folds of the cross-validation, at least 2.
@@ -94,7 +104,14 @@ impl Default for TrainingOptions {
     fn default() -> Self {
         Self {
             content: PartOptions {
-                c: 5.0,
+                terms: Penalty {
+                    c: 8.0,
+                    balance: 1.0,
+                },
+                keywords: Penalty {
+                    c: 2.0,
+                    balance: 0.5,
+                },
                 vocabulary: VocabularyLimits {
                     words: 8000,
                     pairs: 16000,
@@ -109,7 +126,14 @@ impl Default for TrainingOptions {
                 },
             },
             title: PartOptions {
-                c: 3.0,
+                terms: Penalty {
+                    c: 3.0,
+                    balance: 1.0,
+                },
+                keywords: Penalty {
+                    c: 1.0,
+                    balance: 0.5,
+                },
                 vocabulary: VocabularyLimits {
                     words: 2000,
                     pairs: 4000,
@@ -123,7 +147,6 @@ impl Default for TrainingOptions {
                     mask_role_names: false,
                 },
             },
-            balance: 1.0,
             certainty_weights: [1.0; 3],
             folds: 5,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
@@ -368,26 +391,38 @@ impl<'a> Corpus<'a> {
         let rows = in_parallel(on, options.threads, Memo::default, |memo, &row| {
             space.analyse(&texts.texts[row], memo).row
         });
-        let records = SparseRecords::new(&rows, space.len());
+        let n_terms = space.vocabulary().terms().len();
+        let (terms, convergence) = self.fit_block(&rows, 0..n_terms, on, part.terms, options)?;
+        let (keywords, _) =
+            self.fit_block(&rows, n_terms..space.len(), on, part.keywords, options)?;
+        let features = (0..n_terms as u32)
+            .map(|f| terms.weights(f))
+            .chain((0..(space.len() - n_terms) as u32).map(|f| keywords.weights(f)));
+        let weights = features.flatten().map(|w| rounded(*w)).collect();
+        let biases = terms.bias().iter().zip(keywords.bias());
+        let bias = biases.map(|(a, b)| rounded(a + b)).collect();
+        let linear = Linear::new(weights, bias);
+        Ok((Scorer { space, linear }, convergence))
+    }
+
+    /// Fits the weights of one block of features.
+    fn fit_block(
+        &self,
+        rows: &[SparseRow],
+        columns: std::ops::Range<usize>,
+        on: &[usize],
+        penalty: Penalty,
+        options: &TrainingOptions,
+    ) -> Result<(Linear, Convergence)> {
+        let records = SparseRecords::new(rows, columns);
         let targets: Array1<usize> = on.iter().map(|&row| self.targets[row]).collect();
         let weights: Array1<f32> = on.iter().map(|&row| self.weights[row]).collect();
         let fitted = LogisticParams::new(self.labels.len())
-            .alpha(1.0 / part.c)
-            .balance(options.balance)
+            .alpha(1.0 / penalty.c)
+            .balance(penalty.balance)
             .threads(options.threads)
             .fit(&DatasetBase::new(records, targets).with_weights(weights))?;
-        let linear = fitted.linear;
-        let weights = (0..space.len() as u32)
-            .flat_map(|f| linear.weights(f).iter().map(|w| rounded(*w)))
-            .collect();
-        let bias = linear.bias().iter().map(|b| rounded(*b)).collect();
-        Ok((
-            Scorer {
-                space,
-                linear: Linear::new(weights, bias),
-            },
-            fitted.convergence,
-        ))
+        Ok((fitted.linear, fitted.convergence))
     }
 
     /// Judges every row by models fitted on the other folds.
@@ -621,7 +656,10 @@ fn provenance(examples: &[Example], corpus: &Corpus, options: &TrainingOptions) 
     facts.push(("employers".to_owned(), employers.to_string()));
     for (name, part) in [("content", &options.content), ("title", &options.title)] {
         let v = part.vocabulary;
-        facts.push((format!("{name} C"), part.c.to_string()));
+        for (block, penalty) in [("terms", part.terms), ("keywords", part.keywords)] {
+            let value = format!("C {}, balance {}", penalty.c, penalty.balance);
+            facts.push((format!("{name} {block}"), value));
+        }
         facts.push((
             format!("{name} vocabulary"),
             format!(
@@ -630,7 +668,6 @@ fn provenance(examples: &[Example], corpus: &Corpus, options: &TrainingOptions) 
             ),
         ));
     }
-    facts.push(("balance".to_owned(), options.balance.to_string()));
     facts.push(("folds".to_owned(), options.folds.to_string()));
     Provenance {
         data: fingerprint(examples),

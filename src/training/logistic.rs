@@ -44,21 +44,24 @@ pub struct SparseRecords {
 }
 
 impl SparseRecords {
-    /// The matrix [rows × `n_features`].
-    ///
-    /// # Panics
-    /// When a row holds an id that is not below `n_features`.
+    /// The matrix [rows × `columns.len()`] of the features in `columns`, renumbered from 0.
     #[must_use]
-    pub fn new<'a>(rows: impl IntoIterator<Item = &'a SparseRow>, n_features: usize) -> Self {
+    pub fn new<'a>(
+        rows: impl IntoIterator<Item = &'a SparseRow>,
+        columns: std::ops::Range<usize>,
+    ) -> Self {
         let mut records = Self {
             starts: vec![0],
-            n_features,
+            n_features: columns.len(),
             ..Self::default()
         };
+        let first = columns.start as u32;
         for row in rows {
-            for (id, value) in row.iter() {
-                assert!((id as usize) < n_features, "feature {id} of {n_features}");
-                records.ids.push(id);
+            for (id, value) in row
+                .iter()
+                .filter(|(id, _)| columns.contains(&(*id as usize)))
+            {
+                records.ids.push(id - first);
                 records.values.push(value);
             }
             records.starts.push(records.ids.len());

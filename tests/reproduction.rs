@@ -1,0 +1,52 @@
+//! The shipped model comes out of its training data again, byte for byte, on one thread
+//! and on two. Run with `cargo test --release --test reproduction -- --ignored`; skipped,
+//! saying so, where that data is not.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rolecall::Classifier;
+use rolecall::model::file;
+use rolecall::skills::Lexicon;
+use rolecall::training::{self, TrainingOptions, table};
+
+const DATA: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../shared/postings/train.csv.gz"
+);
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/default.model");
+
+#[test]
+#[ignore = "takes minutes and needs the training data"]
+fn the_shipped_model_is_trained_again_byte_for_byte() {
+    if !Path::new(DATA).exists() {
+        println!("skipped: the training data is not at ../shared/postings/train.csv.gz");
+        return;
+    }
+    let examples = table::read(Path::new(DATA)).unwrap();
+    let shipped = Classifier::embedded().unwrap();
+    let fingerprint = training::fingerprint(&examples);
+    if fingerprint != shipped.model().provenance.data {
+        println!(
+            "skipped: the data's fingerprint is {fingerprint}, the model records {}",
+            shipped.model().provenance.data
+        );
+        return;
+    }
+    let expected = std::fs::read_to_string(MODEL).unwrap();
+    for threads in [1, 2] {
+        let options = TrainingOptions {
+            threads,
+            ..TrainingOptions::default()
+        };
+        let trained =
+            training::train(&examples, &Arc::new(Lexicon::shipped().unwrap()), &options).unwrap();
+        let (text, id) = file::write(&trained.model);
+        assert!(
+            text == expected,
+            "{threads} thread(s) made model {id}, shipped is {}; run `cargo run --release -- train {DATA} -o models/default.model`",
+            shipped.model_id()
+        );
+        println!("model {id} made again on {threads} thread(s)");
+    }
+}
