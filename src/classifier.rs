@@ -142,6 +142,13 @@ impl Classifier {
         }
     }
 
+    /// What the title's own model says: uncalibrated logits, where there is one.
+    #[must_use]
+    pub fn title_logits(&self, title: &str) -> Option<Vec<f64>> {
+        let scorer = self.model.title.as_ref()?;
+        Some(scorer.score(&Text::new(title), &mut Memo::default()).1)
+    }
+
     /// The calibration that applies to postings with or without a title.
     #[must_use]
     pub fn calibration(&self, with_title: bool) -> &Calibration {

@@ -13,7 +13,9 @@ use crate::classifier::{self, Classifier};
 use crate::error::Error;
 
 mod classify;
+mod evaluate;
 mod paste;
+mod scores;
 mod skills;
 mod train;
 
@@ -35,6 +37,7 @@ enum Command {
     Classify(classify::Arguments),
     Skills(skills::Arguments),
     Train(train::Arguments),
+    Evaluate(evaluate::Arguments),
 }
 
 /// Which model predicts, wherever predictions are made.
@@ -110,6 +113,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(Cli {
             command: Command::Train(arguments),
         }) => train::run(&arguments),
+        Ok(Cli {
+            command: Command::Evaluate(arguments),
+        }) => evaluate::run(&arguments),
         Err(error) => return report_usage(&error, &arguments),
     };
     match outcome {

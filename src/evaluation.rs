@@ -1,6 +1,10 @@
 //! How good a model is: counts first, scores from counts.
 
+use crate::classifier::{Classifier, Scratch};
+use crate::error::{Error, Result};
 use crate::model::log_sum_exp;
+use crate::posting::Posting;
+use crate::training::Example;
 
 /// Equal-width bins of the top probability for the calibration error.
 const BINS: usize = 15;
@@ -109,6 +113,62 @@ impl Judged {
     fn is_right(&self) -> bool {
         self.predicted() == self.truth
     }
+}
+
+/// What of a posting is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// The title alone.
+    Title,
+    /// The description alone.
+    Description,
+    /// Both, as the classifier adds them.
+    Both,
+}
+
+impl Sight {
+    /// Its name in tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Title => "title",
+            Self::Description => "description",
+            Self::Both => "title and description",
+        }
+    }
+}
+
+/// Has a classifier judge labelled postings. A row that gets no label counts with the
+/// most probable one. Empty for [`Sight::Title`] where the model has no title model.
+///
+/// # Errors
+/// [`Error::UnknownLabel`] for a row whose label the model does not have.
+pub fn judge(classifier: &Classifier, examples: &[Example], sight: Sight) -> Result<Vec<Judged>> {
+    let mut scratch = Scratch::default();
+    let mut judged = Vec::with_capacity(examples.len());
+    for example in examples {
+        let labels = classifier.labels();
+        let truth = labels
+            .iter()
+            .position(|l| *l == example.label)
+            .ok_or_else(|| Error::UnknownLabel {
+                asked: example.label.clone(),
+                known: labels.to_vec(),
+            })?;
+        let posting = match sight {
+            Sight::Description => Posting::untitled(&example.description),
+            _ => Posting::titled(&example.title, &example.description),
+        };
+        let logits = match sight {
+            Sight::Title => match classifier.title_logits(&example.title) {
+                Some(logits) => logits,
+                None => return Ok(Vec::new()),
+            },
+            _ => classifier.classify_with(posting, &mut scratch).logits,
+        };
+        judged.push(Judged { truth, logits });
+    }
+    Ok(judged)
 }
 
 /// The confusion matrix of judged rows.

@@ -316,7 +316,7 @@ fn damaged_models_are_refused() {
             &["classify", "--model", &path(name)],
             AD.as_bytes(),
             message,
-        )
+        );
     };
     check("truncated", &damaged("truncated"));
     check("altered", &damaged("altered"));

@@ -42,11 +42,11 @@ fn sessions_are_real() {
         };
         match line.strip_prefix("$ ").filter(|_| in_session) {
             Some(command) => {
-                renewed.push_str(&format!("{line}\n{}", answer(command)));
+                renewed += &format!("{line}\n{}", answer(command));
                 sessions += 1;
             }
             None if in_session && !fence => {}
-            None => renewed.push_str(&format!("{line}\n")),
+            None => renewed += &format!("{line}\n"),
         }
     }
     assert!(sessions > 0, "the README shows no session");

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Failure, Outcome, name_of, read_input};
-use crate::evaluation::{self, Confusion, Judged};
+use super::{Failure, Outcome, name_of, read_input, scores};
 use crate::model::file;
 use crate::skills::Lexicon;
 use crate::training::{self, Trained, TrainingOptions, table};
@@ -82,37 +81,10 @@ fn report(trained: &Trained) {
         trained.convergence.iterations,
         trained.model.title_weight
     );
-    let head: String = labels.iter().map(|l| format!("{l:>8}")).collect();
-    anstream::eprintln!(
-        "{:24}{:>9}{:>18}{:>10}{head}{:>7}",
-        "",
-        "macro-F1",
-        "95 % interval",
-        "accuracy",
-        "ECE"
-    );
-    for (name, judged) in [
-        ("title", &trained.title),
-        ("description", &trained.content),
-        ("title and description", &trained.both),
-    ] {
-        if !judged.is_empty() {
-            anstream::eprintln!("{name:24}{}", scores(judged, labels.len()));
-        }
-    }
-}
-
-fn scores(judged: &[Judged], n_labels: usize) -> String {
-    let confusion = evaluation::confusion(judged, n_labels);
-    let (low, high) = evaluation::bootstrap(judged, n_labels, 1000, 0, Confusion::macro_f1);
-    let f1: String = (0..n_labels)
-        .map(|l| format!("{:8.3}", confusion.scores(l).f1))
-        .collect();
-    format!(
-        "{:9.3}{:>18}{:10.3}{f1}{:7.3}",
-        confusion.macro_f1(),
-        format!("[{low:.3}, {high:.3}]"),
-        confusion.accuracy(),
-        evaluation::calibration_error(judged)
-    )
+    let rows = [
+        ("title", trained.title.clone()),
+        ("description", trained.content.clone()),
+        ("title and description", trained.both.clone()),
+    ];
+    anstream::eprint!("{}", scores::table(&rows, labels));
 }

@@ -21,7 +21,8 @@ use argmin::solver::quasinewton::LBFGS;
 use linfa::ParamGuard;
 use linfa::dataset::{DatasetBase, Records};
 use linfa::traits::{Fit, PredictInplace};
-use ndarray::Array1;
+use linfa_logistic::{MultiFittedLogisticRegression, MultiLogisticRegression};
+use ndarray::{Array1, Array2};
 
 use crate::error::{Error, Result};
 use crate::features::SparseRow;
@@ -230,6 +231,32 @@ pub struct FittedLogistic {
     pub linear: Linear,
     /// How the optimiser ended.
     pub convergence: Convergence,
+}
+
+impl FittedLogistic {
+    /// The same model as linfa-logistic's own type, for programs that work with linfa.
+    /// Its arrays are dense, so large vocabularies take memory.
+    ///
+    /// # Errors
+    /// [`Error::Training`] when linfa refuses the weights.
+    pub fn to_linfa(&self) -> Result<MultiFittedLogisticRegression<f64, usize>> {
+        let (features, labels) = (self.linear.n_features(), self.linear.bias().len());
+        let weight = |(feature, label): (usize, usize)| match feature {
+            feature if feature < features => self.linear.weights(feature as u32)[label],
+            _ => self.linear.bias()[label],
+        };
+        let start = Array2::from_shape_fn((features + 1, labels), weight);
+        // Not one step is taken, so any rows will do that show every label once.
+        let rows = DatasetBase::new(
+            Array2::zeros((labels, features)),
+            Array1::from_iter(0..labels),
+        );
+        let fitted = MultiLogisticRegression::default()
+            .initial_params(start)
+            .max_iterations(0)
+            .fit(&rows);
+        fitted.map_err(|e| Error::Training(e.to_string()))
+    }
 }
 
 impl From<linfa::Error> for Error {
@@ -517,5 +544,198 @@ impl Gradient for Problem<'_> {
         point: &Array1<f64>,
     ) -> std::result::Result<Array1<f64>, argmin::core::Error> {
         Ok(self.at(point).1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use linfa::traits::Predict;
+
+    use super::*;
+
+    const ROWS: usize = 24;
+    const FEATURES: usize = 5;
+
+    /// Row i holds 1 + i/10 at feature i mod 3 and 0.5 − i/20 more at 7i mod 5.
+    fn dense() -> Array2<f64> {
+        let mut x = Array2::zeros((ROWS, FEATURES));
+        for i in 0..ROWS {
+            x[(i, i % 3)] += 1.0 + i as f64 / 10.0;
+            x[(i, i * 7 % 5)] += 0.5 - i as f64 / 20.0;
+        }
+        x
+    }
+
+    fn sparse() -> SparseRecords {
+        let mut records = SparseRecords {
+            starts: vec![0],
+            n_features: FEATURES,
+            ..SparseRecords::default()
+        };
+        for row in dense().rows() {
+            for (id, value) in row.iter().enumerate().filter(|(_, v)| **v != 0.0) {
+                records.ids.push(id as u32);
+                records.values.push(*value);
+            }
+            records.starts.push(records.ids.len());
+        }
+        records
+    }
+
+    fn targets() -> Array1<usize> {
+        (0..ROWS).map(|i| (i * i + i / 5) % 3).collect()
+    }
+
+    fn weighted() -> DatasetBase<SparseRecords, Array1<usize>> {
+        let weights = (0..ROWS).map(|i| 1.0 + (i % 4) as f32 / 2.0).collect();
+        DatasetBase::new(sparse(), targets()).with_weights(weights)
+    }
+
+    fn params() -> LogisticParams {
+        LogisticParams::new(3).alpha(0.5).gradient_tolerance(1e-9)
+    }
+
+    #[test]
+    fn the_gradient_agrees_with_finite_differences() {
+        let params = params().balance(0.5).check().unwrap();
+        let data = weighted();
+        let problem = Problem::new(&params, &data).unwrap();
+        let point: Array1<f64> = (0..(FEATURES + 1) * 3)
+            .map(|i| libm::sin(i as f64))
+            .collect();
+        let (_, gradient) = problem.evaluate(&point);
+        for i in 0..point.len() {
+            let shifted = |by: f64| {
+                let mut point = point.clone();
+                point[i] += by;
+                problem.evaluate(&point).0
+            };
+            let slope = (shifted(1e-5) - shifted(-1e-5)) / 2e-5;
+            assert!(
+                (slope - gradient[i]).abs() < 1e-6,
+                "{i}: {slope} against {}",
+                gradient[i]
+            );
+        }
+    }
+
+    /// scikit-learn 1.x, LogisticRegression(C=2, tol=1e-14) with the same sample weights.
+    #[test]
+    fn the_optimum_is_scikit_learns() {
+        let fitted = params().fit(&weighted()).unwrap();
+        assert!(
+            (fitted.convergence.cost - 41.451_403_991_038_11).abs() < 1e-8,
+            "{:?}",
+            fitted.convergence
+        );
+        let first = [0.160_110_696, -0.022_201_461, -0.137_909_236];
+        let last = [2.2037e-5, 0.483_963_856, -0.483_985_893];
+        for (feature, expected) in [(0, first), (4, last)] {
+            for (w, e) in fitted.linear.weights(feature).iter().zip(expected) {
+                assert!((w - e).abs() < 1e-5, "{w} against {e}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_fit_agrees_with_linfa_logistics_own() {
+        let data = DatasetBase::new(sparse(), targets());
+        let ours = params().fit(&data).unwrap();
+        let dense = DatasetBase::new(dense(), targets());
+        let theirs = MultiLogisticRegression::default()
+            .alpha(0.5)
+            .gradient_tolerance(1e-9)
+            .max_iterations(1000)
+            .fit(&dense)
+            .unwrap();
+        let bias_shift = ours.linear.bias()[0] - theirs.intercept()[0];
+        for label in 0..3 {
+            assert!(
+                (ours.linear.bias()[label] - theirs.intercept()[label] - bias_shift).abs() < 1e-6
+            );
+            for feature in 0..FEATURES {
+                let (a, b) = (
+                    ours.linear.weights(feature as u32)[label],
+                    theirs.params()[(feature, label)],
+                );
+                assert!((a - b).abs() < 1e-6, "{a} against {b}");
+            }
+        }
+        let as_linfa = ours.to_linfa().unwrap();
+        let mut predicted = ours.default_target(&data.records);
+        ours.predict_inplace(&data.records, &mut predicted);
+        assert_eq!(as_linfa.predict(&dense.records), predicted);
+    }
+
+    #[test]
+    fn threads_change_nothing() {
+        let one = params().fit(&weighted()).unwrap().linear;
+        for threads in [2, 3, 8, 64] {
+            assert_eq!(
+                params().threads(threads).fit(&weighted()).unwrap().linear,
+                one
+            );
+        }
+    }
+
+    /// A row scaled far beyond the others: subtracting the maximum of the whole matrix
+    /// instead of each row's would lose the other rows' loss.
+    #[test]
+    fn one_huge_row_does_not_spoil_the_loss() {
+        let mut records = sparse();
+        records.values.iter_mut().take(2).for_each(|v| *v *= 1e4);
+        let data = DatasetBase::new(records, targets());
+        let fitted = params()
+            .gradient_tolerance(1e-6)
+            .allow_unconverged(true)
+            .fit(&data)
+            .unwrap();
+        let params = params().check().unwrap();
+        let problem = Problem::new(&params, &data).unwrap();
+        let zero = problem.evaluate(&Array1::zeros((FEATURES + 1) * 3)).0;
+        assert!((zero - ROWS as f64 * 3.0_f64.ln()).abs() < 1e-9);
+        assert!(fitted.convergence.cost < zero);
+    }
+
+    #[track_caller]
+    fn check_refused(params: LogisticParams, message: &str) {
+        assert_eq!(
+            params.check().unwrap_err().to_string(),
+            format!("cannot train: {message}")
+        );
+    }
+
+    #[test]
+    fn senseless_parameters_are_refused() {
+        check_refused(
+            LogisticParams::new(1),
+            "1 label; a classifier needs two or more",
+        );
+        check_refused(
+            params().alpha(f64::NAN),
+            "the penalty is NaN; it must be a number above 0",
+        );
+        check_refused(
+            params().balance(2.0),
+            "the balance is 2; it must lie between 0 and 1",
+        );
+        check_refused(
+            params().threads(0),
+            "tolerance, iterations and threads must be above 0",
+        );
+        let unconverged = params()
+            .max_iterations(1)
+            .fit(&weighted())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            unconverged.starts_with("cannot train: not converged after 1 iterations"),
+            "{unconverged}"
+        );
+        let empty = DatasetBase::new(SparseRecords::default(), Array1::zeros(0));
+        assert_eq!(
+            params().fit(&empty).unwrap_err().to_string(),
+            "cannot train: 0 rows and 0 labels"
+        );
     }
 }
