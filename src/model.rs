@@ -101,7 +101,7 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// A model of `weights` [`n_features` × `n_labels`] and `bias` [`n_labels`].
+    /// A model of `weights` (`n_features` × `n_labels`) and `bias` (`n_labels`).
     ///
     /// # Panics
     /// When the weights are no multiple of the biases.
