@@ -261,7 +261,7 @@ impl Classifier {
             places.add(scorer.space.skill_feature(m.skill), m.tokens());
         }
         places.merge_words(scorer, &judgement.content);
-        places.merge_groups(scorer, &judgement.content);
+        places.merge_totals(scorer, &judgement.content);
         let kinds = |kind| match kind {
             Kind::Word => EvidenceKind::Word,
             Kind::Pair => EvidenceKind::Pair,
@@ -286,7 +286,7 @@ impl Classifier {
             places.add(scorer.space.skill_feature(m.skill), m.tokens());
         }
         places.merge_words(scorer, &title.analysis);
-        places.merge_groups(scorer, &title.analysis);
+        places.merge_totals(scorer, &title.analysis);
         let factor = self.model.title_weight / judgement.temperature;
         places.evidence(scorer, &title.analysis, &title.text, factor, |_| {
             EvidenceKind::Title
@@ -363,16 +363,21 @@ impl Places {
         }
     }
 
-    /// Splits the groups' totals among the skills that they are sums of.
-    fn merge_groups(&mut self, scorer: &Scorer, analysis: &Analysis) {
-        let lexicon = scorer.space.lexicon();
+    /// Splits the totals of groups and articles' roles among the skills that they are sums of.
+    fn merge_totals(&mut self, scorer: &Scorer, analysis: &Analysis) {
+        let (space, lexicon) = (&scorer.space, scorer.space.lexicon());
         for run in analysis.skills.chunk_by(|a, b| a.skill == b.skill) {
             let skill = run[0].skill;
-            let total = scorer.space.group_feature(lexicon.group_of(skill));
             let value = libm::log1p(run.len() as f64);
-            *self.wholes.entry(total).or_default() += value;
-            self.merged
-                .insert((total, scorer.space.skill_feature(skill)), value);
+            let roles = lexicon
+                .roles_of(skill)
+                .iter()
+                .map(|&role| space.role_feature(role));
+            for total in roles.chain([space.group_feature(lexicon.group_of(skill))]) {
+                *self.wholes.entry(total).or_default() += value;
+                self.merged
+                    .insert((total, space.skill_feature(skill)), value);
+            }
         }
     }
 

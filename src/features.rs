@@ -325,6 +325,12 @@ impl FeatureSpace {
         id(self.first_group()) + group
     }
 
+    /// The feature id of a (document, role) pair's total.
+    #[must_use]
+    pub fn role_feature(&self, role: u32) -> u32 {
+        id(self.first_role()) + role
+    }
+
     /// What feature `feature` is, and its name: stems, an entry's name, a group.
     ///
     /// # Panics
