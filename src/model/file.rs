@@ -45,6 +45,9 @@ const MAGIC: &str = "rolecall-model 1";
 /// A larger file is no model of this program.
 const LARGEST: u64 = 256 << 20;
 
+/// No weight, scale or temperature comes near it; larger ones could overflow in sums.
+const LARGEST_NUMBER: f64 = 1e9;
+
 /// Digits of the checksum that make a model's id.
 const ID_LENGTH: usize = 12;
 
@@ -436,10 +439,10 @@ impl<'a> Reader<'a> {
 
     fn number(&self, text: &str) -> Result<f64> {
         let number: f64 = self.parsed(text)?;
-        if number.is_finite() {
+        if number.abs() <= LARGEST_NUMBER {
             Ok(number)
         } else {
-            Err(self.damaged("a number is not finite"))
+            Err(self.damaged("a number is not finite, or far too large"))
         }
     }
 
