@@ -14,6 +14,7 @@ use crate::error::Error;
 
 mod classify;
 mod evaluate;
+mod label;
 mod paste;
 mod scores;
 mod skills;
@@ -35,6 +36,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Classify(classify::Arguments),
+    Label(label::Arguments),
     Skills(skills::Arguments),
     Train(train::Arguments),
     Evaluate(evaluate::Arguments),
@@ -73,8 +75,12 @@ impl ModelArguments {
 pub enum Exit {
     /// All done.
     Done = 0,
+    /// Finished, but some rows were rejected.
+    Rejected = 1,
     /// Could not run.
     Failed = 2,
+    /// Stopped by Ctrl-C.
+    Interrupted = 130,
 }
 
 impl From<Exit> for ExitCode {
@@ -106,20 +112,23 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let outcome = match parsed {
         Ok(Cli {
             command: Command::Classify(arguments),
-        }) => classify::run(&arguments),
+        }) => classify::run(&arguments).map(|()| Exit::Done),
+        Ok(Cli {
+            command: Command::Label(arguments),
+        }) => label::run(&arguments),
         Ok(Cli {
             command: Command::Skills(arguments),
-        }) => skills::run(&arguments),
+        }) => skills::run(&arguments).map(|()| Exit::Done),
         Ok(Cli {
             command: Command::Train(arguments),
-        }) => train::run(&arguments),
+        }) => train::run(&arguments).map(|()| Exit::Done),
         Ok(Cli {
             command: Command::Evaluate(arguments),
-        }) => evaluate::run(&arguments),
+        }) => evaluate::run(&arguments).map(|()| Exit::Done),
         Err(error) => return report_usage(&error, &arguments),
     };
     match outcome {
-        Ok(()) => Exit::Done,
+        Ok(exit) => exit,
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
         Err(failure) => {
             complain(&failure.to_string());

@@ -28,6 +28,9 @@
 //! 8. [`prediction`]: label, probability, margin, status, evidence.
 //! 9. [`classifier`]: all of it behind one type.
 //!
+//! [`readers`] open files of postings, [`columns`] finds the title and the text in them,
+//! and [`labelling`] takes them through the flow to [`writers`], at any size.
+//!
 //! Beside the flow stand [`training`], which makes models, and [`evaluation`], which
 //! measures them. Nothing here prints or exits.
 
@@ -35,18 +38,22 @@ pub mod ad;
 pub mod classifier;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod columns;
 pub mod error;
 pub mod evaluation;
 pub mod features;
+pub mod labelling;
 pub mod language;
 pub mod model;
 pub mod posting;
 pub mod prediction;
+pub mod readers;
 pub mod skills;
 pub mod text;
 pub mod title;
 pub mod token;
 pub mod training;
+pub mod writers;
 
 pub use classifier::{Classifier, Scratch};
 pub use error::{Error, Result};

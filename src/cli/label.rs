@@ -1,0 +1,602 @@
+//! `rolecall label`: files of postings, of any size, with their roles beside them.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Exit, Failure, ModelArguments, warn};
+use crate::classifier::Classifier;
+use crate::columns::Wishes;
+use crate::error::Error;
+use crate::labelling::engine::{Job, Report};
+use crate::labelling::{LabelOptions, Progress, Tally, engine, stream};
+use crate::readers::encoding::Charset;
+use crate::readers::{Origin, ReadOptions};
+use crate::writers::OutputFormat;
+use crate::writers::target::{Destination, Target};
+
+/// Rows that a dry run shows.
+const SHOWN: u64 = 5;
+
+/// Label files of postings of any size
+///
+/// Reads CSV, TSV, JSON Lines, Parquet, and the JSON or XML feeds of job boards, plain or compressed, and writes every
+/// row with every column it had, in the same order, with role, probabilities and status appended.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Files, directories of parts, or `-` for standard input
+    #[arg(required = true)]
+    inputs: Vec<PathBuf>,
+    /// Where to write; a name that ends with `/` is a directory that takes one output per input
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    model: ModelArguments,
+    /// Columns of the text: names, numbers or dotted JSON paths, joined by commas
+    #[arg(long, value_name = "COLUMNS")]
+    text: Option<String>,
+    /// Columns of the title
+    #[arg(long, value_name = "COLUMNS", conflicts_with = "ignore_title")]
+    title: Option<String>,
+    /// The output's format, where its name does not tell: csv, tsv, jsonl, parquet
+    #[arg(long, value_name = "FORMAT", value_parser = format_of)]
+    format: Option<OutputFormat>,
+    /// The input's delimiter: one character, or `tab`
+    #[arg(long, value_name = "CHAR", value_parser = delimiter_of)]
+    delimiter: Option<u8>,
+    /// The first record is data, not names
+    #[arg(long)]
+    no_header: bool,
+    /// The input's encoding, such as utf-8, utf-16le, windows-1252
+    #[arg(long, value_name = "NAME", value_parser = charset_of)]
+    encoding: Option<Charset>,
+    /// Show format, columns and a few labelled rows, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Stop after this many rows of each input
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// Keep the id alone of the original columns
+    #[arg(long)]
+    only: bool,
+    /// The id's column; else the one named `id`, else the row's number
+    #[arg(long, value_name = "COLUMN", requires = "only")]
+    id: Option<String>,
+    /// Add a column with the N terms that decided most
+    #[arg(long, value_name = "N")]
+    explain: Option<usize>,
+    /// Put this before the name of every added column
+    #[arg(long, value_name = "PREFIX", default_value = "")]
+    prefix: String,
+    /// Replace the columns of an earlier labelling
+    #[arg(long)]
+    replace: bool,
+    /// Give no label that is less probable
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = share_of)]
+    min_confidence: f64,
+    /// Give no label that is less far ahead of the second
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = share_of)]
+    min_margin: f64,
+    /// Collect the rows that cannot be labelled in this file too
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    /// Stop at the first row that cannot be labelled
+    #[arg(long)]
+    strict: bool,
+    /// Rejected rows, a number or a percentage, up to which the exit code stays 0
+    #[arg(long, value_name = "N|P%", value_parser = allowance_of, default_value = "0")]
+    max_rejects: Allowance,
+    /// Unite inputs of different columns, with a column that names the source
+    #[arg(long)]
+    union: bool,
+    /// Go on where an interrupted labelling stopped
+    #[arg(long)]
+    resume: bool,
+    /// Answer standard input line by line, at once
+    #[arg(long, conflicts_with_all = ["output", "resume", "dry_run", "rejects", "limit", "union"])]
+    unbuffered: bool,
+    /// Threads; all cores by default
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Print neither progress nor summary
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let classifier = arguments.model.classifier()?;
+    let options = arguments.options()?;
+    if arguments.unbuffered {
+        return answer_lines(arguments, &classifier, &options);
+    }
+    let jobs = arguments.jobs()?;
+    let progress = Arc::new(Progress::default());
+    stop_on_interrupt(&progress)?;
+    let mut exit = Exit::Done;
+    for (origins, destination) in jobs {
+        match run_one(arguments, &classifier, &options, &progress, origins, destination)? {
+            Exit::Done => {}
+            Exit::Rejected => exit = Exit::Rejected,
+            stopped => return Ok(stopped),
+        }
+    }
+    Ok(exit)
+}
+
+fn run_one(
+    arguments: &Arguments,
+    classifier: &Classifier,
+    options: &LabelOptions,
+    progress: &Arc<Progress>,
+    origins: Vec<Origin>,
+    destination: Destination,
+) -> Result<Exit, Failure> {
+    let total = size_of(&origins);
+    let begun = Instant::now();
+    progress.read.store(0, Ordering::Relaxed);
+    progress.rows.store(0, Ordering::Relaxed);
+    let job = Job::new(classifier, options, progress, origins, destination.clone())?;
+    if !arguments.quiet || arguments.dry_run {
+        describe(&job, arguments.dry_run);
+    }
+    if arguments.dry_run {
+        io::stdout().write_all(&job.try_out(SHOWN)?)?;
+        return Ok(Exit::Done);
+    }
+    let bar = Bar::start(progress, total, arguments.quiet);
+    let outcome = job.run();
+    bar.stop();
+    let report = match outcome {
+        Ok(report) => report,
+        Err(Error::Io { source, path, .. }) if path == Path::new("standard output") => {
+            return Err(Failure::Output(source));
+        }
+        Err(error) => return Err(Failure::Usage(with_remains(&error, &destination))),
+    };
+    if !arguments.quiet {
+        summarize(&report, classifier, progress, begun.elapsed());
+    }
+    if report.interrupted {
+        let remains = remains(&destination).unwrap_or_default();
+        warn(&format!("interrupted after {} rows{remains}", grouped(report.tally.rows())));
+        return Ok(Exit::Interrupted);
+    }
+    let rejected = report.tally.errors;
+    if rejected > arguments.max_rejects.of(report.tally.rows()) {
+        if let Some((input, line, reason)) = &report.first_reject {
+            let first: String = reason.chars().take(200).collect();
+            warn(&format!(
+                "{} rows could not be labelled; the first, `{input}`, line {line}: {first}",
+                grouped(rejected)
+            ));
+        }
+        return Ok(Exit::Rejected);
+    }
+    Ok(Exit::Done)
+}
+
+fn answer_lines(
+    arguments: &Arguments,
+    classifier: &Classifier,
+    options: &LabelOptions,
+) -> Result<Exit, Failure> {
+    if arguments.inputs != [PathBuf::from("-")] {
+        let message = "--unbuffered answers standard input alone: rolecall label - --unbuffered";
+        return Err(Failure::Usage(message.to_owned()));
+    }
+    let mut out = Target::open(&Destination::Stdout)?;
+    let outcome = stream::answer(classifier, options, &mut io::stdin().lock(), &mut out);
+    let tally: Tally = match outcome {
+        Ok(tally) => tally,
+        Err(Error::Io { source, path, .. }) if path == Path::new("standard output") => {
+            return Err(Failure::Output(source));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if tally.errors > arguments.max_rejects.of(tally.rows()) {
+        return Ok(Exit::Rejected);
+    }
+    Ok(Exit::Done)
+}
+
+/// How many rejected rows are allowed.
+#[derive(Debug, Clone, Copy)]
+enum Allowance {
+    Rows(u64),
+    Percent(f64),
+}
+
+impl Allowance {
+    fn of(self, rows: u64) -> u64 {
+        match self {
+            Self::Rows(n) => n,
+            Self::Percent(p) => (rows as f64 * p / 100.0) as u64,
+        }
+    }
+}
+
+fn allowance_of(text: &str) -> Result<Allowance, String> {
+    let wrong = || "give a number of rows, or a percentage such as 0.5%".to_owned();
+    match text.strip_suffix('%') {
+        Some(percent) => match percent.trim().parse() {
+            Ok(p) if (0.0..=100.0).contains(&p) => Ok(Allowance::Percent(p)),
+            _ => Err(wrong()),
+        },
+        None => text.parse().map(Allowance::Rows).map_err(|_| wrong()),
+    }
+}
+
+fn share_of(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("give a number from 0 to 1".to_owned()),
+    }
+}
+
+fn format_of(text: &str) -> Result<OutputFormat, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "csv" => Ok(OutputFormat::Delimited(b',')),
+        "tsv" => Ok(OutputFormat::Delimited(b'\t')),
+        "jsonl" => Ok(OutputFormat::JsonLines),
+        "parquet" => Ok(OutputFormat::Parquet),
+        _ => Err("choose csv, tsv, jsonl or parquet".to_owned()),
+    }
+}
+
+fn delimiter_of(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"tab" | b"\\t" => Ok(b'\t'),
+        [b'"' | b'\n' | b'\r'] => Err("a quote or line end cannot delimit fields".to_owned()),
+        [one] if one.is_ascii() => Ok(*one),
+        _ => Err("give one ASCII character, or `tab`".to_owned()),
+    }
+}
+
+fn charset_of(text: &str) -> Result<Charset, String> {
+    Charset::by_name(text).ok_or_else(|| "no such encoding; try utf-8, utf-16le or windows-1252".to_owned())
+}
+
+impl Arguments {
+    fn options(&self) -> Result<LabelOptions, Failure> {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = self.threads.unwrap_or_else(cores);
+        if threads == 0 {
+            return Err(Failure::Usage("--threads must be at least 1".to_owned()));
+        }
+        Ok(LabelOptions {
+            read: ReadOptions {
+                delimiter: self.delimiter,
+                no_header: self.no_header,
+                charset: self.encoding,
+            },
+            wishes: Wishes {
+                text: self.text.clone(),
+                title: self.title.clone(),
+                ignore_title: self.model.ignore_title,
+                replace: self.replace,
+            },
+            format: self.format,
+            prefix: self.prefix.clone(),
+            only: self.only,
+            id: self.id.clone(),
+            explain: self.explain,
+            min_confidence: self.min_confidence,
+            min_margin: self.min_margin,
+            limit: self.limit,
+            strict: self.strict,
+            rejects: self.rejects.clone(),
+            union: self.union,
+            resume: self.resume,
+            threads,
+            settings: self.settings(),
+        })
+    }
+
+    /// Every option that changes a byte of the output.
+    fn settings(&self) -> Vec<(String, String)> {
+        let optional = |value: Option<String>| value.unwrap_or_default();
+        let settings = [
+            ("among", self.model.among.join(",")),
+            ("ignore-title", self.model.ignore_title.to_string()),
+            ("text", optional(self.text.clone())),
+            ("title", optional(self.title.clone())),
+            ("format", optional(self.format.map(|f| f.extension().to_owned()))),
+            ("delimiter", optional(self.delimiter.map(|d| char::from(d).to_string()))),
+            ("no-header", self.no_header.to_string()),
+            ("encoding", optional(self.encoding.map(Charset::describe))),
+            ("limit", optional(self.limit.map(|n| n.to_string()))),
+            ("only", self.only.to_string()),
+            ("id", optional(self.id.clone())),
+            ("explain", optional(self.explain.map(|n| n.to_string()))),
+            ("prefix", self.prefix.clone()),
+            ("replace", self.replace.to_string()),
+            ("min-confidence", self.min_confidence.to_string()),
+            ("min-margin", self.min_margin.to_string()),
+            ("strict", self.strict.to_string()),
+            ("union", self.union.to_string()),
+            ("rejects", optional(self.rejects.as_ref().map(|p| p.display().to_string()))),
+        ];
+        settings.map(|(name, value)| (name.to_owned(), value)).into()
+    }
+
+    /// Which inputs go into which output.
+    fn jobs(&self) -> Result<Vec<(Vec<Origin>, Destination)>, Failure> {
+        let mut origins: Vec<(Origin, PathBuf)> = Vec::new();
+        for input in &self.inputs {
+            if input.is_dir() {
+                let parts = parts_of(input)?;
+                if parts.is_empty() {
+                    return Err(Failure::Usage(format!(
+                        "the directory `{}` holds no files to label",
+                        input.display()
+                    )));
+                }
+                origins.extend(parts);
+            } else {
+                let name = input.file_name().unwrap_or(input.as_os_str());
+                origins.push((Origin::of(input), PathBuf::from(name)));
+            }
+        }
+        let Some(output) = self.output.as_ref().filter(|o| *o != Path::new("-")) else {
+            let origins = origins.into_iter().map(|(origin, _)| origin).collect();
+            return Ok(vec![(origins, Destination::Stdout)]);
+        };
+        if !output.is_dir() && !output.as_os_str().to_string_lossy().ends_with('/') {
+            let origins = origins.into_iter().map(|(origin, _)| origin).collect();
+            return Ok(vec![(origins, Destination::File(output.clone()))]);
+        }
+        let mut jobs = Vec::new();
+        let mut taken = std::collections::BTreeSet::new();
+        for (origin, name) in origins {
+            let path = output.join(self.output_name(&origin, &name));
+            if !taken.insert(path.clone()) {
+                return Err(Failure::Usage(format!(
+                    "two inputs would be written to `{}`; label them one by one",
+                    path.display()
+                )));
+            }
+            if let Some(parent) = path.parent() {
+                std::fs::create_dir_all(parent).map_err(|source| Error::Io {
+                    action: "create",
+                    path: parent.to_owned(),
+                    source,
+                })?;
+            }
+            jobs.push((vec![origin], Destination::File(path)));
+        }
+        Ok(jobs)
+    }
+
+    /// The name of an output in a directory: the input's, with the extension of what it
+    /// will hold.
+    fn output_name(&self, origin: &Origin, name: &Path) -> PathBuf {
+        let text = name.to_string_lossy().into_owned();
+        if *origin == Origin::Stdin {
+            let extension = self.format.map_or("csv", OutputFormat::extension);
+            return PathBuf::from(format!("stdin.{extension}"));
+        }
+        let (format, compression) = OutputFormat::by_name(&text);
+        let wanted = match self.format {
+            Some(wanted) if Some(wanted) != format => wanted,
+            // A feed of JSON or XML comes out as JSON Lines.
+            _ if text.contains(".json") && !text.contains(".jsonl") || text.contains(".xml") => {
+                OutputFormat::JsonLines
+            }
+            _ => return name.to_owned(),
+        };
+        let mut stem = name.to_owned();
+        let packing = match compression {
+            crate::readers::compression::Compression::None => String::new(),
+            _ => stem.extension().map_or(String::new(), |e| format!(".{}", e.to_string_lossy())),
+        };
+        if !packing.is_empty() {
+            stem.set_extension("");
+        }
+        stem.set_extension(format!("{}{packing}", wanted.extension()));
+        stem
+    }
+}
+
+/// The files of a directory of parts in the order of their names, hidden ones and those
+/// that begin with `_` left out, with their paths in it.
+fn parts_of(directory: &Path) -> Result<Vec<(Origin, PathBuf)>, Error> {
+    let io = |source| Error::Io {
+        action: "read",
+        path: directory.to_owned(),
+        source,
+    };
+    let mut entries = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(io)? {
+        entries.push(entry.map_err(io)?.path());
+    }
+    entries.sort();
+    let mut parts = Vec::new();
+    for path in entries {
+        let name = path.file_name().unwrap_or_default().to_owned();
+        let shown = name.to_string_lossy();
+        let ours = [".partial", ".checkpoint"].iter().any(|s| shown.ends_with(s));
+        if shown.starts_with(['.', '_']) || ours {
+            continue;
+        }
+        if path.is_dir() {
+            let inner = parts_of(&path)?;
+            parts.extend(inner.into_iter().map(|(o, p)| (o, Path::new(&name).join(p))));
+        } else {
+            parts.push((Origin::File(path), PathBuf::from(name)));
+        }
+    }
+    Ok(parts)
+}
+
+/// Bytes of all inputs, where they can be told.
+fn size_of(origins: &[Origin]) -> Option<u64> {
+    let size = |origin: &Origin| match origin {
+        Origin::Stdin => None,
+        Origin::File(path) => std::fs::metadata(path).ok().map(|m| m.len()),
+    };
+    origins.iter().map(size).sum()
+}
+
+/// The first Ctrl-C stops after the rows under way, the second at once.
+fn stop_on_interrupt(progress: &Arc<Progress>) -> Result<(), Failure> {
+    let progress = Arc::clone(progress);
+    let handler = move || {
+        if progress.stop.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    };
+    ctrlc::set_handler(handler).map_err(|e| Failure::Usage(format!("cannot watch for Ctrl-C: {e}")))
+}
+
+/// Says what the input is and which columns were chosen, and why.
+fn describe(job: &Job, in_full: bool) {
+    let Some((input, plan)) = job.first() else {
+        return;
+    };
+    let packed = match input.compression {
+        crate::readers::compression::Compression::None => String::new(),
+        packed => format!(", {}", packed.as_str()),
+    };
+    anstream::eprintln!(
+        "{}: {}{packed}, {}, {} columns",
+        input.origin.name(),
+        input.format.describe(),
+        input.charset.describe(),
+        input.columns.len()
+    );
+    for reason in &plan.chosen.reasons {
+        anstream::eprintln!("  {reason}");
+    }
+    if in_full {
+        anstream::eprintln!("  columns: {}", input.columns.join(", "));
+    }
+}
+
+fn with_remains(error: &Error, destination: &Destination) -> String {
+    let remains = remains(destination).map_or(String::new(), |r| format!("\n  what was labelled before is kept{r}"));
+    format!("{error}{remains}")
+}
+
+/// Where unfinished output is, and how to go on.
+fn remains(destination: &Destination) -> Option<String> {
+    let (partial, resumable) = engine::interrupted_at(destination)?;
+    let how = if resumable {
+        "; the same command with --resume goes on from there"
+    } else {
+        ""
+    };
+    Some(format!(" in `{}`{how}", partial.display()))
+}
+
+fn summarize(report: &Report, classifier: &Classifier, progress: &Progress, took: Duration) {
+    let tally = &report.tally;
+    let seconds = took.as_secs_f64().max(1e-3);
+    let megabytes = progress.read.load(Ordering::Relaxed) as f64 / 1e6;
+    let resumed = match report.resumed {
+        0 => String::new(),
+        n => format!(", {} of them in an earlier run", grouped(n)),
+    };
+    anstream::eprintln!(
+        "{} rows{resumed}; {megabytes:.1} MB read in {seconds:.1} s, {:.1} MB/s",
+        grouped(tally.rows()),
+        megabytes / seconds
+    );
+    let labels: Vec<String> = classifier
+        .labels()
+        .iter()
+        .zip(&tally.labels)
+        .map(|(label, n)| format!("{label} {}", grouped(*n)))
+        .collect();
+    anstream::eprintln!("  labels: {}", labels.join(", "));
+    let statuses = [
+        ("ok", tally.ok),
+        ("title-only", tally.title_only),
+        ("unsure", tally.unsure),
+        ("short", tally.short),
+        ("foreign", tally.foreign),
+        ("error", tally.errors),
+        ("left out (no listed posting)", tally.skipped),
+    ];
+    let statuses: Vec<String> = statuses
+        .iter()
+        .filter(|(_, n)| *n > 0)
+        .map(|(name, n)| format!("{name} {}", grouped(*n)))
+        .collect();
+    if !statuses.is_empty() {
+        anstream::eprintln!("  statuses: {}", statuses.join(", "));
+    }
+}
+
+/// A number with its thousands apart.
+fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut grouped = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// The progress bar, drawn from a thread of its own where standard error is a terminal.
+struct Bar {
+    ended: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Bar {
+    fn start(progress: &Arc<Progress>, total: Option<u64>, quiet: bool) -> Self {
+        let ended = Arc::new(AtomicBool::new(false));
+        if quiet || !io::stderr().is_terminal() {
+            return Self {
+                ended,
+                thread: None,
+            };
+        }
+        let (progress, stop) = (Arc::clone(progress), Arc::clone(&ended));
+        let thread = std::thread::spawn(move || draw(&progress, total, &stop));
+        Self {
+            ended,
+            thread: Some(thread),
+        }
+    }
+
+    fn stop(self) {
+        self.ended.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread {
+            thread.thread().unpark();
+            // A bar that failed is no reason to fail.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn draw(progress: &Progress, total: Option<u64>, stop: &AtomicBool) {
+    let bar = match total {
+        Some(total) => ProgressBar::new(total),
+        None => ProgressBar::new_spinner(),
+    };
+    let template = if total.is_some() {
+        "{bar:30} {percent:>3} %  {bytes}/{total_bytes}  {msg}  {eta} left"
+    } else {
+        "{spinner} {bytes}  {msg}"
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    let begun = Instant::now();
+    while !stop.load(Ordering::Relaxed) {
+        let rows = progress.rows.load(Ordering::Relaxed);
+        let rate = rows as f64 / begun.elapsed().as_secs_f64().max(1e-3);
+        bar.set_message(format!("{} rows, {rate:.0} rows/s", grouped(rows)));
+        bar.set_position(progress.read.load(Ordering::Relaxed));
+        std::thread::park_timeout(Duration::from_millis(200));
+    }
+    bar.finish_and_clear();
+}

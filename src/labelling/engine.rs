@@ -1,0 +1,703 @@
+//! Inputs to one output: the order of things.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::checkpoint::{Checkpoint, InputState};
+use super::plan::Plan;
+use super::rows::{Block, Labeller};
+use super::{LabelOptions, Progress, Tally};
+use crate::classifier::Classifier;
+use crate::error::{Error, Result};
+use crate::readers::compression::Compression;
+use crate::readers::{Batch, Format, Input, Origin, json};
+use crate::writers::OutputFormat;
+use crate::writers::target::{Destination, Target};
+
+/// Batches that a thread may be ahead of the output, for each thread.
+const AHEAD: u64 = 2;
+
+/// Time between two checkpoints.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(2);
+
+/// The columns of the rejects file.
+const REJECTS_HEADER: &[u8] = b"input,line,byte,reason,record\n";
+
+/// Inputs whose rows go into one output.
+pub struct Job<'a> {
+    classifier: &'a Classifier,
+    options: &'a LabelOptions,
+    progress: &'a Progress,
+    origins: Vec<Origin>,
+    destination: Destination,
+    output: OutputFormat,
+    compression: Compression,
+    first: Option<(Input, Plan)>,
+    all: Option<Vec<String>>,
+}
+
+/// What came of a job.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Report {
+    /// Counts of all rows, those of an earlier, interrupted run included.
+    pub tally: Tally,
+    /// The first row that could not be labelled: input, line and reason.
+    pub first_reject: Option<(String, u64, String)>,
+    /// Whether it was stopped before the end.
+    pub interrupted: bool,
+    /// Rows taken over from an earlier run.
+    pub resumed: u64,
+}
+
+impl<'a> Job<'a> {
+    /// Opens the inputs, finds their columns and settles the output's.
+    ///
+    /// # Errors
+    /// What opening and choosing say; [`Error::Data`] where the inputs do not agree, the
+    /// output is one of the inputs, or a resumption is asked for that is not possible.
+    pub fn new(
+        classifier: &'a Classifier,
+        options: &'a LabelOptions,
+        progress: &'a Progress,
+        origins: Vec<Origin>,
+        destination: Destination,
+    ) -> Result<Self> {
+        let mut job = Self {
+            classifier,
+            options,
+            progress,
+            origins,
+            destination,
+            output: OutputFormat::JsonLines,
+            compression: Compression::None,
+            first: None,
+            all: None,
+        };
+        job.check_places()?;
+        let mut input = job.open(0)?;
+        job.settle_output(input.format)?;
+        job.all = job.all_columns(&input)?;
+        let plan = job.plan(&mut input)?;
+        job.first = Some((input, plan));
+        if options.resume {
+            job.check_resumable()?;
+        }
+        Ok(job)
+    }
+
+    /// The first input and what becomes of it, for whoever wants to show it.
+    #[must_use]
+    pub fn first(&self) -> Option<(&Input, &Plan)> {
+        self.first.as_ref().map(|(input, plan)| (input, plan))
+    }
+
+    /// Labels the first `n` rows without writing anything, as the output would hold them.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn try_out(mut self, n: u64) -> Result<Vec<u8>> {
+        let Some((mut input, mut plan)) = self.first.take() else {
+            return Ok(Vec::new());
+        };
+        plan.compression = Compression::None;
+        let mut out = plan.header(&input, self.options.read.no_header);
+        let mut batch = Batch::default();
+        if input.next_into(&mut batch)? {
+            batch.limit(n);
+            let mut labeller = Labeller::new(self.classifier, self.options, &plan);
+            out.extend(labeller.label(&mut batch)?.bytes);
+        }
+        Ok(out)
+    }
+
+    fn open(&self, index: usize) -> Result<Input> {
+        let read = Arc::clone(&self.progress.read);
+        Input::open(&self.origins[index], &self.options.read, &read)
+    }
+
+    fn plan(&self, input: &mut Input) -> Result<Plan> {
+        Plan::new(
+            input,
+            self.classifier,
+            self.options,
+            self.output,
+            self.compression,
+            self.all.as_deref(),
+        )
+    }
+
+    fn settle_output(&mut self, input: Format) -> Result<()> {
+        let (named, compression) = match &self.destination {
+            Destination::File(path) => OutputFormat::by_name(&path.to_string_lossy()),
+            Destination::Stdout => (None, Compression::None),
+        };
+        self.compression = compression;
+        let like = match (OutputFormat::like(input), &self.destination) {
+            (OutputFormat::Parquet, Destination::Stdout) => OutputFormat::JsonLines,
+            (like, _) => like,
+        };
+        self.output = self.options.format.or(named).unwrap_or(like);
+        if self.output == OutputFormat::Parquet {
+            if compression != Compression::None {
+                return Err(self.refused("Parquet packs its own pages; leave the extension off"));
+            }
+            if cfg!(not(feature = "parquet")) {
+                return Err(self.refused(
+                    "this rolecall was built without the feature `parquet`; choose another --format",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn refused(&self, reason: &str) -> Error {
+        Error::Data {
+            origin: self.destination.name(),
+            line: None,
+            reason: reason.to_owned(),
+        }
+    }
+
+    /// No output may be an input or the other output.
+    fn check_places(&self) -> Result<()> {
+        let rejects = self.options.rejects.clone().map(Destination::File);
+        for output in [Some(self.destination.clone()), rejects].into_iter().flatten() {
+            let Destination::File(path) = &output else {
+                continue;
+            };
+            for origin in &self.origins {
+                if let Origin::File(input) = origin
+                    && same_file::is_same_file(path, input).unwrap_or(false)
+                {
+                    return Err(Error::Data {
+                        origin: output.name(),
+                        line: None,
+                        reason: "it is an input too; name another output".to_owned(),
+                    });
+                }
+            }
+        }
+        if let (Destination::File(output), Some(rejects)) = (&self.destination, &self.options.rejects)
+            && (output == rejects || same_file::is_same_file(output, rejects).unwrap_or(false))
+        {
+            return Err(self.refused("it is the rejects file too; name another one"));
+        }
+        Ok(())
+    }
+
+    /// The columns of an output that must hold more than those of its first input: of all
+    /// inputs that are united, and of JSON keys that only later rows have.
+    fn all_columns(&self, first: &Input) -> Result<Option<Vec<String>>> {
+        let by_keys = self.output != OutputFormat::JsonLines;
+        let mut all = self.keys(first, 0, by_keys)?;
+        let mut grown = all.len() > first.columns.len();
+        for index in 1..self.origins.len() {
+            let input = self.open(index)?;
+            let columns = self.keys(&input, index, by_keys)?;
+            let objects = is_objects(input.format) && is_objects(first.format);
+            if columns == all || (objects && !by_keys) {
+                continue;
+            }
+            if !self.options.union && !objects {
+                return Err(disagreement(first, &input));
+            }
+            grown = true;
+            for column in columns {
+                if !all.contains(&column) {
+                    all.push(column);
+                }
+            }
+        }
+        if let Some(source) = self.options.source_name() {
+            if all.contains(&source) {
+                let reason = format!("a column `{source}` is already there; see --prefix");
+                return Err(self.refused(&reason));
+            }
+            all.push(source);
+            grown = true;
+        }
+        Ok(grown.then_some(all))
+    }
+
+    /// The columns of one input; of JSON files, the keys of all rows.
+    fn keys(&self, input: &Input, index: usize, whole: bool) -> Result<Vec<String>> {
+        let mut keys = input.columns.clone();
+        if !is_objects(input.format) || !whole || self.options.only || self.origins[index] == Origin::Stdin {
+            return Ok(keys);
+        }
+        let mut input = Input::open(&self.origins[index], &self.options.read, &Arc::default())?;
+        let mut batch = Batch::default();
+        // What is wrong with the file is said when its rows are read.
+        while input.next_into(&mut batch).unwrap_or(false) {
+            for record in &batch.chunk.records {
+                let text = std::str::from_utf8(&batch.chunk.bytes[record.clone()]);
+                let members = text.ok().and_then(|t| json::members(t).ok());
+                for (key, _) in members.unwrap_or_default() {
+                    if !keys.iter().any(|known| *known == key) {
+                        keys.push(key.into_owned());
+                    }
+                }
+            }
+        }
+        Ok(keys)
+    }
+
+    fn check_resumable(&self) -> Result<()> {
+        let refuse = |what: &str| {
+            Err(self.refused(&format!(
+                "--resume works from files of CSV, TSV and JSON Lines to files of them, and {what}; leave --resume off"
+            )))
+        };
+        match &self.destination {
+            Destination::Stdout => return refuse("this output is standard output"),
+            Destination::File(path) if path.exists() && !path.is_file() => {
+                return refuse("this output is no regular file");
+            }
+            Destination::File(_) => {}
+        }
+        if self.origins.contains(&Origin::Stdin) {
+            return refuse("an input is standard input");
+        }
+        if self.output == OutputFormat::Parquet {
+            return refuse("this output is Parquet");
+        }
+        match self.first.as_ref().map(|(input, _)| input.format) {
+            Some(Format::Delimited(_) | Format::JsonLines) | None => Ok(()),
+            Some(other) => refuse(&format!("this input is {}", other.describe())),
+        }
+    }
+
+    /// Labels everything.
+    ///
+    /// # Errors
+    /// When an input cannot be read on or an output not be written; what was labelled
+    /// before stays in `OUT.partial`.
+    pub fn run(mut self) -> Result<Report> {
+        let mut sink = self.open_sink()?;
+        let outcome = self.run_into(&mut sink);
+        match outcome {
+            Ok(true) => {
+                let report = sink.report();
+                sink.finish()?;
+                Ok(report)
+            }
+            Ok(false) => {
+                let mut report = sink.report();
+                report.interrupted = true;
+                sink.keep()?;
+                Ok(report)
+            }
+            Err(error) => {
+                // The error that stopped the run matters more than one of putting away.
+                let _ = sink.keep();
+                Err(error)
+            }
+        }
+    }
+
+    /// False when it was stopped.
+    fn run_into(&mut self, sink: &mut Sink) -> Result<bool> {
+        for index in sink.state.done..self.origins.len() {
+            let (mut input, plan) = match self.first.take() {
+                Some(first) if index == 0 => first,
+                _ => {
+                    let mut input = self.open(index)?;
+                    let plan = self.plan(&mut input)?;
+                    (input, plan)
+                }
+            };
+            sink.begin(&input, &plan, self.options.read.no_header)?;
+            if let Some(position) = sink.state.position {
+                input.skip_to(position)?;
+            }
+            if !self.run_input(&mut input, &plan, sink)? {
+                return Ok(false);
+            }
+            sink.state.done = index + 1;
+            sink.state.position = None;
+        }
+        Ok(true)
+    }
+
+    fn run_input(&self, input: &mut Input, plan: &Plan, sink: &mut Sink) -> Result<bool> {
+        let done_before = sink.state.position.map_or(0, |p| p.row);
+        let feeder = Mutex::new(Feeder {
+            input,
+            number: 0,
+            left: self.options.limit.map(|n| n.saturating_sub(done_before)),
+            done: false,
+            error: None,
+        });
+        let ordered = Mutex::new(Ordered {
+            sink,
+            next: 0,
+            waiting: BTreeMap::new(),
+            error: None,
+        });
+        let turn = Condvar::new();
+        let threads = self.options.threads.max(1);
+        let team = Team {
+            classifier: self.classifier,
+            options: self.options,
+            progress: self.progress,
+            plan,
+        };
+        let work = || team.work(&feeder, &ordered, &turn);
+        std::thread::scope(|scope| {
+            for _ in 1..threads {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let ordered = ordered.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let feeder = feeder.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match ordered.error.or(feeder.error) {
+            Some(error) => Err(error),
+            None => Ok(!self.progress.stop.load(Ordering::Relaxed)),
+        }
+    }
+
+    fn open_sink(&self) -> Result<Sink> {
+        let resumable = match (&self.destination, self.output, &self.first) {
+            (Destination::File(_), OutputFormat::Delimited(_) | OutputFormat::JsonLines, Some((input, _))) => {
+                matches!(input.format, Format::Delimited(_) | Format::JsonLines)
+                    && !self.origins.contains(&Origin::Stdin)
+            }
+            _ => false,
+        };
+        let rejects = self.options.rejects.clone().map(Destination::File);
+        let mut target = Target::open(&self.destination)?;
+        let mut rejects = rejects.map(|d| Target::open(&d)).transpose()?;
+        let mut state = Checkpoint {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            model_id: self.classifier.model_id().to_owned(),
+            settings: self.options.settings.clone(),
+            inputs: Vec::new(),
+            done: 0,
+            position: None,
+            output: 0,
+            rejects: 0,
+            tally: Tally::new(self.classifier.labels().len()),
+            first_reject: None,
+        };
+        let mut checkpoint = None;
+        if resumable && target.is_file() && let Destination::File(path) = &self.destination {
+            state.inputs = self.origins.iter().map(InputState::of).collect::<Result<_>>()?;
+            if self.options.resume && let Some(found) = Checkpoint::load(path)? {
+                found.check(&state, path)?;
+                state = found;
+            } else {
+                Checkpoint::remove(path);
+            }
+            checkpoint = Some(path.clone());
+        }
+        target.keep(state.output)?;
+        if let Some(rejects) = &mut rejects {
+            rejects.keep(state.rejects)?;
+            if state.rejects == 0 {
+                rejects.put(REJECTS_HEADER)?;
+            }
+        }
+        let resumed = state.tally.rows();
+        Ok(Sink {
+            out: Out::Bytes(target),
+            rejects,
+            state,
+            checkpoint,
+            saved: Instant::now(),
+            resumed,
+            begun: resumed > 0,
+        })
+    }
+}
+
+/// What the threads share that label one input.
+struct Team<'a> {
+    classifier: &'a Classifier,
+    options: &'a LabelOptions,
+    progress: &'a Progress,
+    plan: &'a Plan,
+}
+
+impl Team<'_> {
+    /// What every thread does until nothing is left.
+    fn work(
+        &self,
+        feeder: &Mutex<Feeder>,
+        ordered: &Mutex<Ordered>,
+        turn: &Condvar,
+    ) {
+        let mut labeller = Labeller::new(self.classifier, self.options, self.plan);
+        let mut batch = Batch::default();
+        let ahead = AHEAD * self.options.threads as u64;
+        loop {
+            let number = {
+                let mut feeder = held(feeder);
+                if self.progress.stop.load(Ordering::Relaxed) {
+                    feeder.done = true;
+                }
+                match feeder.feed(&mut batch) {
+                    Some(number) => number,
+                    None => return,
+                }
+            };
+            let block = labeller.label(&mut batch);
+            let mut output = held(ordered);
+            output.take(number, block, self);
+            turn.notify_all();
+            while output.error.is_none() && number >= output.next + ahead {
+                output = turn.wait(output).unwrap_or_else(PoisonError::into_inner);
+            }
+            if output.error.is_some() {
+                drop(output);
+                held(feeder).done = true;
+                return;
+            }
+        }
+    }
+}
+
+fn is_objects(format: Format) -> bool {
+    matches!(format, Format::JsonLines | Format::JsonFeed | Format::XmlFeed)
+}
+
+fn disagreement(first: &Input, other: &Input) -> Error {
+    let missing = first.columns.iter().find(|c| !other.columns.contains(c));
+    let surplus = other.columns.iter().find(|c| !first.columns.contains(c));
+    let difference = match (missing, surplus) {
+        (Some(column), _) => format!("it lacks the column `{column}`"),
+        (None, Some(column)) => format!("it has a column `{column}`"),
+        (None, None) => "its columns stand in another order".to_owned(),
+    };
+    Error::Data {
+        origin: other.origin.name(),
+        line: None,
+        reason: format!(
+            "{difference}, unlike `{}`; --union puts all columns of both into the output, -o DIR/ writes one output per input",
+            first.origin.name()
+        ),
+    }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Gives out batches, numbered in the input's order.
+struct Feeder<'i> {
+    input: &'i mut Input,
+    number: u64,
+    left: Option<u64>,
+    done: bool,
+    error: Option<Error>,
+}
+
+impl Feeder<'_> {
+    fn feed(&mut self, batch: &mut Batch) -> Option<u64> {
+        if self.done || self.left == Some(0) {
+            return None;
+        }
+        match self.input.next_into(batch) {
+            Ok(true) => {}
+            Ok(false) => {
+                self.done = true;
+                return None;
+            }
+            Err(error) => {
+                self.done = true;
+                self.error = Some(error);
+                return None;
+            }
+        }
+        if let Some(left) = &mut self.left {
+            *left = left.saturating_sub(batch.limit(*left));
+        }
+        self.number += 1;
+        Some(self.number - 1)
+    }
+}
+
+/// Writes blocks in the order of their numbers.
+struct Ordered<'s> {
+    sink: &'s mut Sink,
+    next: u64,
+    waiting: BTreeMap<u64, Block>,
+    error: Option<Error>,
+}
+
+impl Ordered<'_> {
+    fn take(&mut self, number: u64, block: Result<Block>, team: &Team) {
+        match block {
+            Ok(block) => {
+                self.waiting.insert(number, block);
+            }
+            Err(error) => self.error = self.error.take().or(Some(error)),
+        }
+        while self.error.is_none()
+            && let Some(block) = self.waiting.remove(&self.next)
+        {
+            self.next += 1;
+            let rows = block.tally.rows();
+            if let Err(error) = self.sink.write(block, team.plan, team.options.strict) {
+                self.error = Some(error);
+            }
+            team.progress.rows.fetch_add(rows, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The output, its rejects, and how far both have come.
+struct Sink {
+    out: Out,
+    rejects: Option<Target>,
+    state: Checkpoint,
+    checkpoint: Option<PathBuf>,
+    saved: Instant,
+    resumed: u64,
+    begun: bool,
+}
+
+enum Out {
+    Bytes(Target),
+    #[cfg(feature = "parquet")]
+    Parquet(Box<crate::writers::parquet::Writer>),
+    #[cfg(feature = "parquet")]
+    Moving,
+}
+
+impl Sink {
+    /// Writes the header before the first row of the first input.
+    fn begin(&mut self, input: &Input, plan: &Plan, no_header: bool) -> Result<()> {
+        if std::mem::replace(&mut self.begun, true) {
+            return Ok(());
+        }
+        #[cfg(feature = "parquet")]
+        if plan.output == OutputFormat::Parquet
+            && let Out::Bytes(target) = std::mem::replace(&mut self.out, Out::Moving)
+        {
+            let writer = crate::writers::parquet::Writer::new(target, plan)?;
+            self.out = Out::Parquet(Box::new(writer));
+            return Ok(());
+        }
+        let header = plan.pack(plan.header(input, no_header))?;
+        if let Out::Bytes(target) = &mut self.out {
+            target.put(&header)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, block: Block, plan: &Plan, strict: bool) -> Result<()> {
+        match &mut self.out {
+            Out::Bytes(target) => target.put(&block.bytes)?,
+            #[cfg(feature = "parquet")]
+            Out::Parquet(writer) => {
+                if let Some(rows) = &block.rows {
+                    writer.write(rows)?;
+                }
+            }
+            #[cfg(feature = "parquet")]
+            Out::Moving => {}
+        }
+        if let Some(rejects) = &mut self.rejects {
+            rejects.put(&block.rejects)?;
+        }
+        self.state.tally.add(&block.tally);
+        if let Some((line, reason)) = block.first_reject {
+            if strict {
+                return Err(Error::Data {
+                    origin: plan.origin.clone(),
+                    line: Some(line),
+                    reason: format!("{reason}; without --strict such a row is kept with its error"),
+                });
+            }
+            let first = &mut self.state.first_reject;
+            first.get_or_insert_with(|| (plan.origin.clone(), line, reason));
+        }
+        // Inside a record that is passed on in parts nothing can be taken up again.
+        if let (Some(end), Out::Bytes(target)) = (block.end, &self.out) {
+            self.state.position = Some(end);
+            self.state.output = target.written();
+            self.state.rejects = self.rejects.as_ref().map_or(0, Target::written);
+            if self.checkpoint.is_some() && self.saved.elapsed() >= CHECKPOINT_EVERY {
+                self.save()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<()> {
+        let (Some(path), Out::Bytes(target)) = (&self.checkpoint, &mut self.out) else {
+            return Ok(());
+        };
+        target.sync()?;
+        if let Some(rejects) = &mut self.rejects {
+            rejects.sync()?;
+        }
+        self.state.save(path)?;
+        self.saved = Instant::now();
+        Ok(())
+    }
+
+    fn report(&self) -> Report {
+        Report {
+            tally: self.state.tally.clone(),
+            first_reject: self.state.first_reject.clone(),
+            interrupted: false,
+            resumed: self.resumed,
+        }
+    }
+
+    /// Gives the outputs their names.
+    fn finish(self) -> Result<()> {
+        match self.out {
+            Out::Bytes(target) => target.finish()?,
+            #[cfg(feature = "parquet")]
+            Out::Parquet(writer) => writer.finish()?.finish()?,
+            #[cfg(feature = "parquet")]
+            Out::Moving => {}
+        }
+        if let Some(rejects) = self.rejects {
+            rejects.finish()?;
+        }
+        if let Some(path) = self.checkpoint {
+            Checkpoint::remove(&path);
+        }
+        Ok(())
+    }
+
+    /// Leaves what was labelled where it is, unless that is nothing.
+    fn keep(mut self) -> Result<()> {
+        if self.state.tally.rows() == 0 {
+            if let Out::Bytes(target) = self.out {
+                target.discard();
+            }
+            if let Some(rejects) = self.rejects {
+                rejects.discard();
+            }
+            return Ok(());
+        }
+        self.save()?;
+        #[cfg(feature = "parquet")]
+        if let Out::Parquet(writer) = self.out {
+            // The rows so far are readable only with a footer behind them.
+            writer.finish()?;
+        }
+        Ok(())
+    }
+}
+
+/// Where an interrupted job can go on, if it can.
+#[must_use]
+pub fn interrupted_at(destination: &Destination) -> Option<(PathBuf, bool)> {
+    let partial = destination.partial()?;
+    let Destination::File(path) = destination else {
+        return None;
+    };
+    partial
+        .exists()
+        .then(|| (partial, super::checkpoint::path_of(path).exists()))
+}
+

@@ -1,0 +1,210 @@
+//! One answer per line, at once: for whoever talks to rolecall through a pipe.
+
+use std::io::{BufRead, Read};
+
+use super::plan::Plan;
+use super::rows::{Labeller, raw_answer};
+use super::{LabelOptions, Tally};
+use crate::classifier::Classifier;
+use crate::error::{Error, Result};
+use crate::readers::chunks::{Chunk, Extent, LARGEST_RECORD, Position};
+use crate::readers::compression::Compression;
+use crate::readers::{Batch, Input, delimited, json};
+use crate::writers::target::Target;
+use crate::writers::{Appended, OutputFormat};
+
+/// Answers every line of `lines` with one line on `out` before it reads the next, errors
+/// included: JSON objects with JSON, delimited records under a header with records. A
+/// quoted field may hold line ends; its record has one answer.
+///
+/// # Errors
+/// [`Error::Data`] for a header without a text column, [`Error::Io`].
+pub fn answer(
+    classifier: &Classifier,
+    options: &LabelOptions,
+    lines: &mut impl BufRead,
+    out: &mut Target,
+) -> Result<Tally> {
+    let mut stream = Stream {
+        classifier,
+        options,
+        lines,
+        out,
+        chunk: Chunk::default(),
+        position: Position::START,
+        tally: Tally::new(classifier.labels().len()),
+    };
+    stream.run()?;
+    Ok(stream.tally)
+}
+
+struct Stream<'a, R> {
+    classifier: &'a Classifier,
+    options: &'a LabelOptions,
+    lines: &'a mut R,
+    out: &'a mut Target,
+    chunk: Chunk,
+    position: Position,
+    tally: Tally,
+}
+
+impl<R: BufRead> Stream<'_, R> {
+    fn run(&mut self) -> Result<()> {
+        if !self.read(None)? {
+            return Ok(());
+        }
+        if self.chunk.bytes.starts_with(b"\xef\xbb\xbf") {
+            self.chunk.bytes.drain(..3);
+        }
+        let delimiter = self.options.read.delimiter;
+        if delimiter.is_none() && matches!(self.chunk.bytes.trim_ascii().first(), Some(b'{' | b'[')) {
+            self.answer_objects()
+        } else {
+            let line = &self.chunk.bytes;
+            let delimiter = delimiter.unwrap_or_else(|| delimited::sniff(line, true));
+            self.answer_records(delimiter)
+        }
+    }
+
+    /// Reads one line, or one record where a delimiter is known; false at the end.
+    fn read(&mut self, delimiter: Option<u8>) -> Result<bool> {
+        let bytes = &mut self.chunk.bytes;
+        bytes.clear();
+        loop {
+            let room = (LARGEST_RECORD - bytes.len().min(LARGEST_RECORD)) as u64;
+            let n = self.lines.take(room).read_until(b'\n', bytes).map_err(cannot_read)?;
+            let whole = delimiter.is_none_or(|d| {
+                matches!(delimited::split(bytes, 0, d, true), delimited::Split::Record(_))
+            });
+            if n == 0 || bytes.len() >= LARGEST_RECORD || (whole && bytes.ends_with(b"\n")) {
+                break;
+            }
+        }
+        let end = bytes.len() - usize::from(bytes.ends_with(b"\n"));
+        let end = end - usize::from(bytes[..end].ends_with(b"\r"));
+        self.chunk.crlf = bytes[end..].starts_with(b"\r\n");
+        self.chunk.records = vec![0..end];
+        self.chunk.start = Some(self.position);
+        self.position = self.position.after(bytes, 1);
+        self.chunk.extent = Extent::Whole;
+        Ok(!bytes.is_empty())
+    }
+
+    fn answer_records(&mut self, delimiter: u8) -> Result<()> {
+        let header = self.chunk.bytes[self.chunk.records[0].clone()].to_vec();
+        let no_header = self.options.read.no_header;
+        let mut input = Input::of_header(delimiter, &header, no_header);
+        let output = self.options.format.unwrap_or(OutputFormat::Delimited(delimiter));
+        let plan = self.plan(&mut input, output)?;
+        let mut labeller = Labeller::new(self.classifier, self.options, &plan);
+        self.out.put(&plan.header(&input, no_header))?;
+        self.out.pass_on()?;
+        if no_header {
+            self.answer(&mut labeller)?;
+        } else {
+            self.position.row = 0;
+        }
+        while self.read(Some(delimiter))? {
+            self.answer(&mut labeller)?;
+        }
+        Ok(())
+    }
+
+    fn plan(&self, input: &mut Input, output: OutputFormat) -> Result<Plan> {
+        if output == OutputFormat::Parquet {
+            return Err(Error::Data {
+                origin: "standard output".to_owned(),
+                line: None,
+                reason: "Parquet cannot be written line by line; choose csv, tsv or jsonl".to_owned(),
+            });
+        }
+        let none = Compression::None;
+        Plan::new(input, self.classifier, self.options, output, none, None)
+    }
+
+    /// The columns may differ from line to line.
+    fn answer_objects(&mut self) -> Result<()> {
+        let appended = Appended::new(
+            self.classifier,
+            &self.options.prefix,
+            self.options.explain.is_some(),
+        );
+        let mut known: Option<Plan> = None;
+        loop {
+            let text = String::from_utf8_lossy(&self.chunk.bytes[self.chunk.records[0].clone()]).into_owned();
+            let keys: Vec<String> = json::members(&text)
+                .map(|members| members.into_iter().map(|(key, _)| key.into_owned()).collect())
+                .unwrap_or_default();
+            let mut wrong = None;
+            if !keys.is_empty() && known.as_ref().is_none_or(|plan| plan.columns != keys) {
+                match self.plan(&mut Input::of_keys(keys), OutputFormat::JsonLines) {
+                    Ok(plan) => known = Some(plan),
+                    Err(error) => wrong = Some(error.to_string()),
+                }
+            } else if known.is_none() {
+                wrong = Some(json::members(&text).err().unwrap_or("it has no members".to_owned()));
+            }
+            match (wrong, &known) {
+                (None, Some(plan)) => {
+                    let mut labeller = Labeller::new(self.classifier, self.options, plan);
+                    self.answer(&mut labeller)?;
+                }
+                (wrong, _) => {
+                    let mut out = Vec::new();
+                    let reason = wrong.unwrap_or_default();
+                    raw_answer(&appended, &text, &reason.replace('\n', ";"), &mut out);
+                    self.tally.errors += 1;
+                    self.out.put(&out)?;
+                    self.out.pass_on()?;
+                }
+            }
+            if !self.read(None)? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn answer(&mut self, labeller: &mut Labeller) -> Result<()> {
+        let mut batch = Batch {
+            chunk: std::mem::take(&mut self.chunk),
+            ..Batch::default()
+        };
+        let too_large = batch.chunk.bytes.len() >= LARGEST_RECORD && !batch.chunk.bytes.ends_with(b"\n");
+        let mut first = true;
+        while too_large {
+            // Whatever its length, the line is answered in bounded memory.
+            let bytes = &mut batch.chunk.bytes;
+            let last = bytes.ends_with(b"\n") || bytes.is_empty();
+            if bytes.ends_with(b"\n") {
+                bytes.pop();
+            }
+            batch.chunk.extent = Extent::Part { first, last };
+            first = false;
+            let block = labeller.label(&mut batch)?;
+            self.tally.add(&block.tally);
+            self.out.put(&block.bytes)?;
+            if last {
+                break;
+            }
+            batch.chunk.bytes.clear();
+            let mut rest = self.lines.take(LARGEST_RECORD as u64);
+            rest.read_until(b'\n', &mut batch.chunk.bytes).map_err(cannot_read)?;
+        }
+        if !too_large {
+            let block = labeller.label(&mut batch)?;
+            self.tally.add(&block.tally);
+            self.out.put(&block.bytes)?;
+        }
+        self.out.pass_on()?;
+        self.chunk = batch.chunk;
+        Ok(())
+    }
+}
+
+fn cannot_read(source: std::io::Error) -> Error {
+    Error::Io {
+        action: "read",
+        path: "standard input".into(),
+        source,
+    }
+}

@@ -1,0 +1,117 @@
+//! Parquet files, row group by row group.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+
+use super::chunks::{Chunk, Position};
+use crate::error::{Error, Result};
+
+/// Rows that are decoded at once.
+const ROWS: usize = 512;
+
+/// The rows of one file.
+pub struct Rows {
+    path: PathBuf,
+    schema: SchemaRef,
+    reader: ParquetRecordBatchReader,
+    position: Position,
+    total: u64,
+    size: u64,
+    read: Arc<AtomicU64>,
+}
+
+impl Rows {
+    /// Opens a file; `read` is moved on as its rows are given out.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::Data`].
+    pub fn open(path: &Path, read: &Arc<AtomicU64>) -> Result<Self> {
+        let file = File::open(path).map_err(|source| Error::Io {
+            action: "read",
+            path: path.to_owned(),
+            source,
+        })?;
+        let size = file.metadata().map_or(0, |m| m.len());
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| wrong(path, &e))?;
+        let schema = Arc::clone(builder.schema());
+        let total = builder.metadata().file_metadata().num_rows().max(0) as u64;
+        let reader = builder
+            .with_batch_size(ROWS)
+            .build()
+            .map_err(|e| wrong(path, &e))?;
+        Ok(Self {
+            path: path.to_owned(),
+            schema,
+            reader,
+            position: Position::START,
+            total,
+            size,
+            read: Arc::clone(read),
+        })
+    }
+
+    /// The schema.
+    #[must_use]
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The names of the columns.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.schema.fields().iter().map(|f| f.name().clone()).collect()
+    }
+
+    /// The next rows; their place is noted in `chunk`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a damaged file.
+    pub fn next(&mut self, chunk: &mut Chunk) -> Result<Option<RecordBatch>> {
+        let Some(rows) = self.reader.next() else {
+            return Ok(None);
+        };
+        let rows = rows.map_err(|e| wrong(&self.path, &e))?;
+        chunk.bytes.clear();
+        chunk.records.clear();
+        chunk.start = Some(self.position);
+        self.position.row += rows.num_rows() as u64;
+        chunk.end = Some(self.position);
+        let share = self.position.row as f64 / self.total.max(1) as f64;
+        self.read.store((share * self.size as f64) as u64, Ordering::Relaxed);
+        Ok(Some(rows))
+    }
+}
+
+fn wrong(path: &Path, error: &dyn std::fmt::Display) -> Error {
+    Error::Data {
+        origin: path.display().to_string(),
+        line: None,
+        reason: format!("the Parquet file cannot be read: {error}"),
+    }
+}
+
+/// Writes rows as JSON Lines into a chunk.
+///
+/// # Errors
+/// [`Error::Data`] for a type that JSON cannot express.
+pub fn to_lines(rows: &RecordBatch, chunk: &mut Chunk) -> Result<()> {
+    chunk.bytes.clear();
+    chunk.records.clear();
+    let mut writer = arrow_json::LineDelimitedWriter::new(&mut chunk.bytes);
+    writer
+        .write(rows)
+        .and_then(|()| writer.finish())
+        .map_err(|e| wrong(Path::new("Parquet"), &e))?;
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', &chunk.bytes) {
+        chunk.records.push(start..end);
+        start = end + 1;
+    }
+    Ok(())
+}

@@ -1,0 +1,292 @@
+//! Records with named columns, one at a time: for whoever needs values rather than bytes.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use super::chunks::Extent;
+use super::json::{self, Members};
+use super::{Batch, Format, Input, Origin, ReadOptions, delimited};
+use crate::columns::{self, Chosen, Field, Wishes};
+use crate::error::{Error, Result};
+
+/// A value, or what is wrong with it.
+pub type Reading<T> = std::result::Result<T, String>;
+
+/// One record, its values not yet read.
+pub enum Row<'a> {
+    /// A delimited record and its raw fields.
+    Fields {
+        /// The record.
+        text: &'a str,
+        /// Where its fields stand.
+        ranges: &'a [Range<usize>],
+    },
+    /// A JSON object.
+    Object(Members<'a>),
+}
+
+impl<'a> Row<'a> {
+    /// The value of a column as text; empty where the row has none.
+    ///
+    /// # Errors
+    /// A JSON string with an escape that does not exist.
+    pub fn value(&self, columns: &[String], column: usize) -> Reading<Cow<'a, str>> {
+        match self {
+            Self::Fields { text, ranges } => Ok(ranges
+                .get(column)
+                .map_or(Cow::Borrowed(""), |r| delimited::value(&text[r.clone()]))),
+            Self::Object(members) => member(members, columns.get(column))
+                .map_or(Ok(Cow::Borrowed("")), json::text_of),
+        }
+    }
+
+    /// What the chosen fields say together, joined by blank lines. A single plain field is
+    /// not copied.
+    ///
+    /// # Errors
+    /// What is wrong with a JSON value.
+    pub fn joined(&self, columns: &[String], fields: &[Field]) -> Reading<Cow<'a, str>> {
+        if let [field] = fields {
+            return self.field(columns, field);
+        }
+        let mut joined = String::new();
+        for field in fields {
+            json::add(&self.field(columns, field)?, &mut joined);
+        }
+        Ok(Cow::Owned(joined))
+    }
+
+    fn field(&self, columns: &[String], field: &Field) -> Reading<Cow<'a, str>> {
+        let found = self.followed(columns, field)?;
+        match field.otherwise {
+            Some(other) if found.trim().is_empty() => self.value(columns, other),
+            _ => Ok(found),
+        }
+    }
+
+    fn followed(&self, columns: &[String], field: &Field) -> Reading<Cow<'a, str>> {
+        let mut text = String::new();
+        match self {
+            Self::Object(members) => {
+                let Some(raw) = member(members, columns.get(field.column)) else {
+                    return Ok(Cow::Borrowed(""));
+                };
+                if field.path.is_empty() && !raw.get().starts_with(['[', '{']) {
+                    return json::text_of(raw);
+                }
+                json::follow(raw, &field.path, &mut text)?;
+            }
+            Self::Fields { .. } => {
+                let value = self.value(columns, field.column)?;
+                if field.path.is_empty() {
+                    return Ok(value);
+                }
+                if value.trim().is_empty() {
+                    return Ok(Cow::Borrowed(""));
+                }
+                let name = &columns[field.column];
+                let raw = serde_json::from_str(&value)
+                    .map_err(|_| format!("the column `{name}` holds no JSON to look into"))?;
+                json::follow(raw, &field.path, &mut text)?;
+            }
+        }
+        Ok(Cow::Owned(text))
+    }
+}
+
+fn member<'a>(members: &Members<'a>, name: Option<&String>) -> Option<&'a serde_json::value::RawValue> {
+    let name = name?;
+    members.iter().find(|(key, _)| key == name).map(|(_, v)| *v)
+}
+
+/// Shows the first rows of a batch, value by value; rows that are wrong are left out.
+pub fn sample(
+    batch: &Batch,
+    format: Format,
+    columns: &[String],
+    n: usize,
+    mut show: impl FnMut(Vec<Cow<str>>),
+) {
+    let chunk = &batch.chunk;
+    let mut ranges = Vec::new();
+    for record in chunk.records.iter().take(n) {
+        let Ok(text) = std::str::from_utf8(&chunk.bytes[record.clone()]) else {
+            continue;
+        };
+        let row = match format {
+            Format::Delimited(delimiter) => {
+                delimited::fields(text.as_bytes(), delimiter, &mut ranges);
+                Row::Fields {
+                    text,
+                    ranges: &ranges,
+                }
+            }
+            _ => match json::members(text) {
+                Ok(members) => Row::Object(members),
+                Err(_) => continue,
+            },
+        };
+        let values = (0..columns.len()).map(|c| row.value(columns, c).unwrap_or_default());
+        show(values.collect());
+    }
+}
+
+/// One posting of a file, with all that stands beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The title; empty where there is none.
+    pub title: String,
+    /// The text.
+    pub text: String,
+    /// The line on which it begins, from 1.
+    pub line: u64,
+    columns: Arc<Vec<String>>,
+    values: Vec<String>,
+}
+
+impl Record {
+    /// The value of a column, whose name is compared as [`columns::fold`] folds it;
+    /// `None` where the file has no such column.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let wanted = columns::fold(name);
+        let column = self.columns.iter().position(|c| columns::fold(c) == wanted)?;
+        self.values.get(column).map(String::as_str)
+    }
+}
+
+/// Reads a file of postings record by record.
+///
+/// ```no_run
+/// use rolecall::columns::Wishes;
+/// use rolecall::readers::{ReadOptions, records::Records};
+///
+/// let path = std::path::Path::new("postings.jsonl.gz");
+/// for record in Records::open(path, &ReadOptions::default(), &Wishes::default())? {
+///     let record = record?;
+///     println!("{}: {}", record.title, record.get("label").unwrap_or("?"));
+/// }
+/// # Ok::<(), rolecall::Error>(())
+/// ```
+pub struct Records {
+    input: Input,
+    chosen: Chosen,
+    columns: Arc<Vec<String>>,
+    batch: Batch,
+    next: usize,
+    ended: bool,
+}
+
+impl Records {
+    /// Opens a file, or standard input for `-`, and chooses its columns.
+    ///
+    /// # Errors
+    /// What [`Input::open`] and [`columns::choose`] say.
+    pub fn open(path: &Path, options: &ReadOptions, wishes: &Wishes) -> Result<Self> {
+        let read = Arc::new(AtomicU64::new(0));
+        let mut input = Input::open(&Origin::of(path), options, &read)?;
+        let chosen = columns::choose(&mut input, wishes)?;
+        let columns = Arc::new(input.columns.clone());
+        Ok(Self {
+            input,
+            chosen,
+            columns,
+            batch: Batch::default(),
+            next: 0,
+            ended: false,
+        })
+    }
+
+    /// Which columns were chosen, and why.
+    #[must_use]
+    pub fn chosen(&self) -> &Chosen {
+        &self.chosen
+    }
+
+    fn advance(&mut self) -> Result<bool> {
+        while self.next >= self.batch.chunk.records.len() {
+            if self.ended || !self.input.next_into(&mut self.batch)? {
+                self.ended = true;
+                return Ok(false);
+            }
+            #[cfg(feature = "parquet")]
+            if let Some(rows) = self.batch.columns.take() {
+                super::parquet::to_lines(&rows, &mut self.batch.chunk)?;
+            }
+            self.next = 0;
+            if let Extent::Part { .. } = self.batch.chunk.extent {
+                return Err(self.wrong(0, "the record is too large to be one posting".to_owned()));
+            }
+        }
+        Ok(true)
+    }
+
+    fn wrong(&self, record: usize, reason: String) -> Error {
+        Error::Data {
+            origin: self.input.origin.name(),
+            line: Some(self.batch.chunk.position(record).line),
+            reason,
+        }
+    }
+
+    fn record(&mut self) -> Result<Record> {
+        let record = self.next;
+        self.next += 1;
+        let chunk = &self.batch.chunk;
+        let bytes = &chunk.bytes[chunk.records[record].clone()];
+        let text = std::str::from_utf8(bytes)
+            .map_err(|e| self.wrong(record, format!("byte {} of the record is not UTF-8", e.valid_up_to())))?;
+        let mut ranges = Vec::new();
+        let row = match self.input.format {
+            Format::Delimited(delimiter) => {
+                delimited::fields(bytes, delimiter, &mut ranges);
+                if ranges.len() != self.columns.len() {
+                    let reason = format!(
+                        "{} fields where the header has {}",
+                        ranges.len(),
+                        self.columns.len()
+                    );
+                    return Err(self.wrong(record, reason));
+                }
+                Row::Fields {
+                    text,
+                    ranges: &ranges,
+                }
+            }
+            _ => Row::Object(json::members(text).map_err(|e| self.wrong(record, e))?),
+        };
+        let wrong = |reason| self.wrong(record, reason);
+        let columns = &self.columns;
+        let values = (0..columns.len())
+            .map(|c| row.value(columns, c).map(Cow::into_owned).map_err(wrong))
+            .collect::<Result<_>>()?;
+        Ok(Record {
+            title: row.joined(columns, &self.chosen.title).map_err(wrong)?.into_owned(),
+            text: row.joined(columns, &self.chosen.text).map_err(wrong)?.into_owned(),
+            line: chunk.position(record).line,
+            columns: Arc::clone(columns),
+            values,
+        })
+    }
+}
+
+impl Iterator for Records {
+    type Item = Result<Record>;
+
+    /// The next posting. A record that is wrong is an error that names its line, and the
+    /// iterator can go on behind it; after an error of the whole file it ends.
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.advance() {
+            Ok(true) => Some(self.record()),
+            Ok(false) => None,
+            Err(error) => {
+                self.ended = true;
+                self.batch.chunk.records.clear();
+                Some(Err(error))
+            }
+        }
+    }
+}
