@@ -36,7 +36,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Classify(classify::Arguments),
-    Label(label::Arguments),
+    Label(Box<label::Arguments>),
     Skills(skills::Arguments),
     Train(train::Arguments),
     Evaluate(evaluate::Arguments),

@@ -51,7 +51,14 @@ const LEVER: [(&str, &[&str]); 3] = [
 
 /// Words that say that a column, however long its values, is no ad.
 const NEVER: [&str; 8] = [
-    "company", "employer", "profile", "length", "benefit", "url", "link", "recruiter",
+    "company",
+    "employer",
+    "profile",
+    "length",
+    "benefit",
+    "url",
+    "link",
+    "recruiter",
 ];
 
 /// How many column names a message lists.
@@ -60,7 +67,10 @@ const LISTED: usize = 40;
 /// A name as it is compared: trimmed, in lower case, without `_`, `-` and spaces.
 #[must_use]
 pub fn fold(name: &str) -> String {
-    let folded = name.trim().chars().filter(|c| !matches!(c, '_' | '-' | ' '));
+    let folded = name
+        .trim()
+        .chars()
+        .filter(|c| !matches!(c, '_' | '-' | ' '));
     folded.flat_map(char::to_lowercase).collect()
 }
 
@@ -192,7 +202,9 @@ fn written(names: &[String]) -> Vec<usize> {
             continue;
         };
         let is = |i: usize, wanted: &str| {
-            names[i].strip_prefix(prefix).is_some_and(|rest| rest == wanted)
+            names[i]
+                .strip_prefix(prefix)
+                .is_some_and(|rest| rest == wanted)
         };
         let status = (0..last).rev().find(|&i| is(i, "role_status"));
         let first = (0..last).rev().find(|&i| is(i, "role"));
@@ -249,7 +261,9 @@ impl Search<'_> {
         let mut reason = format!("text: {} (by its name", main.name);
         let others: Vec<usize> = candidates.collect();
         if self.folded[column] == "descriptionplain"
-            && let Some(html) = others.iter().find(|i| self.folded[**i] == "descriptionhtml")
+            && let Some(html) = others
+                .iter()
+                .find(|i| self.folded[**i] == "descriptionhtml")
         {
             main.otherwise = Some(*html);
             reason += &format!("; where it is empty, {}", self.names[*html]);
@@ -300,7 +314,10 @@ impl Search<'_> {
         if let Ok(field) = self.one(asked, option) {
             return Ok(vec![field]);
         }
-        asked.split(',').map(|one| self.one(one.trim(), option)).collect()
+        asked
+            .split(',')
+            .map(|one| self.one(one.trim(), option))
+            .collect()
     }
 
     fn one(&self, asked: &str, option: &str) -> std::result::Result<Field, String> {
@@ -356,7 +373,12 @@ impl Search<'_> {
     }
 
     fn list(&self) -> String {
-        let names: Vec<String> = self.names.iter().take(LISTED).map(|n| format!("`{}`", n.trim())).collect();
+        let names: Vec<String> = self
+            .names
+            .iter()
+            .take(LISTED)
+            .map(|n| format!("`{}`", n.trim()))
+            .collect();
         let more = self.names.len().saturating_sub(LISTED);
         let rest = if more > 0 {
             format!(" and {more} more")
@@ -444,7 +466,10 @@ mod tests {
     fn columns_are_found_by_name() {
         check(
             "id,Job Title,job_description,company_description",
-            &["text: job_description (by its name)", "title: Job Title (by its name)"],
+            &[
+                "text: job_description (by its name)",
+                "title: Job Title (by its name)",
+            ],
         );
         check(
             "description,description_text, TITLE ",
@@ -461,7 +486,10 @@ mod tests {
                 "title: title (by its name)",
             ],
         );
-        check("company_description,company_profile,description_length", &[]);
+        check(
+            "company_description,company_profile,description_length",
+            &[],
+        );
         check(
             "text,description,description,role,role_status,model_id",
             &[
@@ -474,7 +502,9 @@ mod tests {
     #[test]
     fn what_rolecall_wrote_is_known_by_the_model_id_beside_it() {
         assert_eq!(
-            written(&names("role,title,x_role,x_role_ds,x_role_status,x_model_id")),
+            written(&names(
+                "role,title,x_role,x_role_ds,x_role_status,x_model_id"
+            )),
             [2, 3, 4, 5]
         );
         assert_eq!(written(&names("role,role_status,model")), [0; 0]);

@@ -23,6 +23,7 @@ pub mod rows;
 pub mod stream;
 
 /// What is asked of a labelling.
+#[allow(clippy::struct_excessive_bools)] // every one is a switch of its own
 #[derive(Debug, Clone, Default)]
 pub struct LabelOptions {
     /// How the inputs are to be read.
@@ -97,6 +98,8 @@ pub struct Tally {
     pub errors: u64,
     /// Elements of feeds that are no listed postings, left out.
     pub skipped: u64,
+    /// Bytes of the text that was read, unpacked and in UTF-8.
+    pub bytes: u64,
 }
 
 impl Tally {
@@ -126,5 +129,6 @@ impl Tally {
         self.foreign += other.foreign;
         self.errors += other.errors;
         self.skipped += other.skipped;
+        self.bytes += other.bytes;
     }
 }

@@ -119,13 +119,11 @@ impl Batch {
             *rows = rows.slice(0, rows.num_rows().min(n));
             return rows.num_rows() as u64;
         }
-        match self.chunk.extent {
-            chunks::Extent::Part { last, .. } => u64::from(last),
-            _ => {
-                self.chunk.records.truncate(n);
-                self.chunk.records.len() as u64
-            }
+        if let chunks::Extent::Part { last, .. } = self.chunk.extent {
+            return u64::from(last);
         }
+        self.chunk.records.truncate(n);
+        self.chunk.records.len() as u64
     }
 }
 
@@ -170,12 +168,30 @@ const FOREIGN: [(&[u8], &str); 9] = [
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
         "it is an Excel workbook (.xls); save the sheet as CSV UTF-8 and label that",
     ),
-    (b"%PDF", "it is a PDF document; `pdftotext` makes text of it, for `rolecall classify`"),
-    (b"\x89PNG", "it is a picture; give CSV, TSV, JSON or Parquet"),
-    (b"\xff\xd8\xff", "it is a picture; give CSV, TSV, JSON or Parquet"),
-    (b"ARROW1", "it is an Arrow IPC (Feather) file; write it as Parquet"),
-    (b"SQLite format 3", "it is an SQLite database; export the table as CSV"),
-    (b"Obj\x01", "it is an Avro file; write it as Parquet or JSON Lines"),
+    (
+        b"%PDF",
+        "it is a PDF document; `pdftotext` makes text of it, for `rolecall classify`",
+    ),
+    (
+        b"\x89PNG",
+        "it is a picture; give CSV, TSV, JSON or Parquet",
+    ),
+    (
+        b"\xff\xd8\xff",
+        "it is a picture; give CSV, TSV, JSON or Parquet",
+    ),
+    (
+        b"ARROW1",
+        "it is an Arrow IPC (Feather) file; write it as Parquet",
+    ),
+    (
+        b"SQLite format 3",
+        "it is an SQLite database; export the table as CSV",
+    ),
+    (
+        b"Obj\x01",
+        "it is an Avro file; write it as Parquet or JSON Lines",
+    ),
     (b"7z\xbc\xaf\x27\x1c", "it is a 7z archive; unpack it first"),
 ];
 
@@ -245,11 +261,7 @@ impl Input {
     }
 
     #[cfg(feature = "parquet")]
-    fn parquet(
-        origin: &Origin,
-        compression: Compression,
-        read: &Arc<AtomicU64>,
-    ) -> Result<Self> {
+    fn parquet(origin: &Origin, compression: Compression, read: &Arc<AtomicU64>) -> Result<Self> {
         let name = origin.name();
         let Origin::File(path) = origin else {
             let reason = "a Parquet file cannot be read from a stream; give its name".to_owned();
@@ -280,7 +292,8 @@ impl Input {
 
     #[cfg(not(feature = "parquet"))]
     fn parquet(origin: &Origin, _: Compression, _: &Arc<AtomicU64>) -> Result<Self> {
-        let reason = "it is a Parquet file, and this rolecall was built without the feature `parquet`";
+        let reason =
+            "it is a Parquet file, and this rolecall was built without the feature `parquet`";
         Err(data(&origin.name(), None, reason.to_owned()))
     }
 
@@ -405,7 +418,8 @@ impl Input {
             return Err(data(&self.origin.name(), None, reason));
         };
         let Ok(text) = std::str::from_utf8(&header) else {
-            let reason = "the header is not valid UTF-8; name the encoding with --encoding".to_owned();
+            let reason =
+                "the header is not valid UTF-8; name the encoding with --encoding".to_owned();
             return Err(data(&self.origin.name(), Some(1), reason));
         };
         let line_end = memchr::memchr(b'\n', &sample[header.len().min(sample.len())..]);
@@ -469,7 +483,10 @@ impl Input {
     /// [`Error::Io`], and [`Error::Data`] where the file has become shorter.
     pub fn skip_to(&mut self, position: Position) -> Result<()> {
         let Source::Text(chunker) = &self.source else {
-            let reason = format!("{} cannot be taken up in the middle", self.format.describe());
+            let reason = format!(
+                "{} cannot be taken up in the middle",
+                self.format.describe()
+            );
             return Err(data(&self.origin.name(), None, reason));
         };
         let framing = chunker.framing();
@@ -592,7 +609,8 @@ fn decoded(charset: Charset, head: &[u8]) -> Vec<u8> {
 
 /// Refuses what is full of zero bytes and other controls.
 fn check_is_text(name: &str, sample: &[u8]) -> Result<()> {
-    let control = |b: &&u8| **b < 0x20 && !matches!(**b, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b | 0x1e);
+    let control =
+        |b: &&u8| **b < 0x20 && !matches!(**b, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b | 0x1e);
     let controls = sample.iter().filter(control).count();
     if controls * 100 > sample.len() {
         let at = sample.iter().position(|b| control(&b)).unwrap_or(0);
@@ -614,7 +632,9 @@ fn json_framing(sample: &[u8], whole: bool) -> (Format, Framing, usize) {
         line.starts_with(b"{")
             && matches!(json::element(line, 0, false), json::Element::Value { range, .. } if range.end == line.len())
     };
-    let mut lines = sample.split(|b| *b == b'\n').filter(|l| !l.trim_ascii().is_empty());
+    let mut lines = sample
+        .split(|b| *b == b'\n')
+        .filter(|l| !l.trim_ascii().is_empty());
     let (first, second) = (lines.next().unwrap_or_default(), lines.next());
     let lines = (Format::JsonLines, Framing::Lines, 0);
     if second.is_some_and(is_object) {

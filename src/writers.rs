@@ -97,7 +97,9 @@ impl Appended {
     #[must_use]
     pub fn new(classifier: &Classifier, prefix: &str, terms: bool) -> Self {
         let labels = classifier.labels().to_vec();
-        let mut names: Vec<String> = ["role", "role_confidence", "role_margin"].map(str::to_owned).into();
+        let mut names: Vec<String> = ["role", "role_confidence", "role_margin"]
+            .map(str::to_owned)
+            .into();
         names.extend(labels.iter().map(|l| format!("role_{}", folded(l))));
         names.extend(["title_role", "role_language"].map(str::to_owned));
         names.extend(terms.then(|| "role_terms".to_owned()));
@@ -123,7 +125,11 @@ impl Appended {
 /// A label as part of a column's name.
 fn folded(label: &str) -> String {
     let fold = |c: char| if c.is_alphanumeric() { c } else { '_' };
-    label.chars().map(fold).flat_map(char::to_lowercase).collect()
+    label
+        .chars()
+        .map(fold)
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// Writes a number from 0 to 1 with four decimals.

@@ -26,6 +26,7 @@ const SHOWN: u64 = 5;
 ///
 /// Reads CSV, TSV, JSON Lines, Parquet, and the JSON or XML feeds of job boards, plain or compressed, and writes every
 /// row with every column it had, in the same order, with role, probabilities and status appended.
+#[allow(clippy::struct_excessive_bools)] // every one is a switch of its own
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Files, directories of parts, or `-` for standard input
@@ -118,7 +119,14 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     stop_on_interrupt(&progress)?;
     let mut exit = Exit::Done;
     for (origins, destination) in jobs {
-        match run_one(arguments, &classifier, &options, &progress, origins, destination)? {
+        match run_one(
+            arguments,
+            &classifier,
+            &options,
+            &progress,
+            origins,
+            &destination,
+        )? {
             Exit::Done => {}
             Exit::Rejected => exit = Exit::Rejected,
             stopped => return Ok(stopped),
@@ -133,7 +141,7 @@ fn run_one(
     options: &LabelOptions,
     progress: &Arc<Progress>,
     origins: Vec<Origin>,
-    destination: Destination,
+    destination: &Destination,
 ) -> Result<Exit, Failure> {
     let total = size_of(&origins);
     let begun = Instant::now();
@@ -155,14 +163,17 @@ fn run_one(
         Err(Error::Io { source, path, .. }) if path == Path::new("standard output") => {
             return Err(Failure::Output(source));
         }
-        Err(error) => return Err(Failure::Usage(with_remains(&error, &destination))),
+        Err(error) => return Err(Failure::Usage(with_remains(&error, destination))),
     };
     if !arguments.quiet {
-        summarize(&report, classifier, progress, begun.elapsed());
+        summarize(&report, classifier, begun.elapsed());
     }
     if report.interrupted {
-        let remains = remains(&destination).unwrap_or_default();
-        warn(&format!("interrupted after {} rows{remains}", grouped(report.tally.rows())));
+        let remains = remains(destination).unwrap_or_default();
+        warn(&format!(
+            "interrupted after {} rows{remains}",
+            grouped(report.tally.rows())
+        ));
         return Ok(Exit::Interrupted);
     }
     let rejected = report.tally.errors;
@@ -257,7 +268,8 @@ fn delimiter_of(text: &str) -> Result<u8, String> {
 }
 
 fn charset_of(text: &str) -> Result<Charset, String> {
-    Charset::by_name(text).ok_or_else(|| "no such encoding; try utf-8, utf-16le or windows-1252".to_owned())
+    Charset::by_name(text)
+        .ok_or_else(|| "no such encoding; try utf-8, utf-16le or windows-1252".to_owned())
 }
 
 impl Arguments {
@@ -304,8 +316,14 @@ impl Arguments {
             ("ignore-title", self.model.ignore_title.to_string()),
             ("text", optional(self.text.clone())),
             ("title", optional(self.title.clone())),
-            ("format", optional(self.format.map(|f| f.extension().to_owned()))),
-            ("delimiter", optional(self.delimiter.map(|d| char::from(d).to_string()))),
+            (
+                "format",
+                optional(self.format.map(|f| f.extension().to_owned())),
+            ),
+            (
+                "delimiter",
+                optional(self.delimiter.map(|d| char::from(d).to_string())),
+            ),
             ("no-header", self.no_header.to_string()),
             ("encoding", optional(self.encoding.map(Charset::describe))),
             ("limit", optional(self.limit.map(|n| n.to_string()))),
@@ -318,9 +336,14 @@ impl Arguments {
             ("min-margin", self.min_margin.to_string()),
             ("strict", self.strict.to_string()),
             ("union", self.union.to_string()),
-            ("rejects", optional(self.rejects.as_ref().map(|p| p.display().to_string()))),
+            (
+                "rejects",
+                optional(self.rejects.as_ref().map(|p| p.display().to_string())),
+            ),
         ];
-        settings.map(|(name, value)| (name.to_owned(), value)).into()
+        settings
+            .map(|(name, value)| (name.to_owned(), value))
+            .into()
     }
 
     /// Which inputs go into which output.
@@ -391,7 +414,9 @@ impl Arguments {
         let mut stem = name.to_owned();
         let packing = match compression {
             crate::readers::compression::Compression::None => String::new(),
-            _ => stem.extension().map_or(String::new(), |e| format!(".{}", e.to_string_lossy())),
+            _ => stem
+                .extension()
+                .map_or(String::new(), |e| format!(".{}", e.to_string_lossy())),
         };
         if !packing.is_empty() {
             stem.set_extension("");
@@ -418,13 +443,19 @@ fn parts_of(directory: &Path) -> Result<Vec<(Origin, PathBuf)>, Error> {
     for path in entries {
         let name = path.file_name().unwrap_or_default().to_owned();
         let shown = name.to_string_lossy();
-        let ours = [".partial", ".checkpoint"].iter().any(|s| shown.ends_with(s));
+        let ours = [".partial", ".checkpoint"]
+            .iter()
+            .any(|s| shown.ends_with(s));
         if shown.starts_with(['.', '_']) || ours {
             continue;
         }
         if path.is_dir() {
             let inner = parts_of(&path)?;
-            parts.extend(inner.into_iter().map(|(o, p)| (o, Path::new(&name).join(p))));
+            parts.extend(
+                inner
+                    .into_iter()
+                    .map(|(o, p)| (o, Path::new(&name).join(p))),
+            );
         } else {
             parts.push((Origin::File(path), PathBuf::from(name)));
         }
@@ -477,7 +508,9 @@ fn describe(job: &Job, in_full: bool) {
 }
 
 fn with_remains(error: &Error, destination: &Destination) -> String {
-    let remains = remains(destination).map_or(String::new(), |r| format!("\n  what was labelled before is kept{r}"));
+    let remains = remains(destination).map_or(String::new(), |r| {
+        format!("\n  what was labelled before is kept{r}")
+    });
     format!("{error}{remains}")
 }
 
@@ -492,10 +525,10 @@ fn remains(destination: &Destination) -> Option<String> {
     Some(format!(" in `{}`{how}", partial.display()))
 }
 
-fn summarize(report: &Report, classifier: &Classifier, progress: &Progress, took: Duration) {
+fn summarize(report: &Report, classifier: &Classifier, took: Duration) {
     let tally = &report.tally;
     let seconds = took.as_secs_f64().max(1e-3);
-    let megabytes = progress.read.load(Ordering::Relaxed) as f64 / 1e6;
+    let megabytes = tally.bytes as f64 / 1e6;
     let resumed = match report.resumed {
         0 => String::new(),
         n => format!(", {} of them in an earlier run", grouped(n)),
@@ -536,7 +569,7 @@ fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut grouped = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);

@@ -58,7 +58,8 @@ impl InputState {
             return Err(Error::Data {
                 origin: origin.name(),
                 line: None,
-                reason: "--resume cannot take up standard input; give the name of a file".to_owned(),
+                reason: "--resume cannot take up standard input; give the name of a file"
+                    .to_owned(),
             });
         };
         let found = fs::metadata(path).map_err(|source| Error::Io {
@@ -100,11 +101,13 @@ impl Checkpoint {
                 });
             }
         };
-        serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::Data {
-            origin: path.display().to_string(),
-            line: None,
-            reason: format!("the checkpoint is damaged ({e}); start again without --resume"),
-        })
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|e| Error::Data {
+                origin: path.display().to_string(),
+                line: None,
+                reason: format!("the checkpoint is damaged ({e}); start again without --resume"),
+            })
     }
 
     /// Writes it beside the output, in one step.
@@ -173,7 +176,11 @@ impl Checkpoint {
             let found = c.settings.iter().find(|(n, _)| n == name);
             found.map_or(String::new(), |(_, v)| v.clone())
         };
-        let names = self.settings.iter().chain(&now.settings).map(|(name, _)| name);
+        let names = self
+            .settings
+            .iter()
+            .chain(&now.settings)
+            .map(|(name, _)| name);
         for name in names {
             let (then, now) = (value(self, name), value(now, name));
             if then != now {

@@ -164,7 +164,10 @@ impl<'a> Job<'a> {
     /// No output may be an input or the other output.
     fn check_places(&self) -> Result<()> {
         let rejects = self.options.rejects.clone().map(Destination::File);
-        for output in [Some(self.destination.clone()), rejects].into_iter().flatten() {
+        for output in [Some(self.destination.clone()), rejects]
+            .into_iter()
+            .flatten()
+        {
             let Destination::File(path) = &output else {
                 continue;
             };
@@ -180,7 +183,8 @@ impl<'a> Job<'a> {
                 }
             }
         }
-        if let (Destination::File(output), Some(rejects)) = (&self.destination, &self.options.rejects)
+        if let (Destination::File(output), Some(rejects)) =
+            (&self.destination, &self.options.rejects)
             && (output == rejects || same_file::is_same_file(output, rejects).unwrap_or(false))
         {
             return Err(self.refused("it is the rejects file too; name another one"));
@@ -225,7 +229,11 @@ impl<'a> Job<'a> {
     /// The columns of one input; of JSON files, the keys of all rows.
     fn keys(&self, input: &Input, index: usize, whole: bool) -> Result<Vec<String>> {
         let mut keys = input.columns.clone();
-        if !is_objects(input.format) || !whole || self.options.only || self.origins[index] == Origin::Stdin {
+        if !is_objects(input.format)
+            || !whole
+            || self.options.only
+            || self.origins[index] == Origin::Stdin
+        {
             return Ok(keys);
         }
         let mut input = Input::open(&self.origins[index], &self.options.read, &Arc::default())?;
@@ -362,7 +370,11 @@ impl<'a> Job<'a> {
 
     fn open_sink(&self) -> Result<Sink> {
         let resumable = match (&self.destination, self.output, &self.first) {
-            (Destination::File(_), OutputFormat::Delimited(_) | OutputFormat::JsonLines, Some((input, _))) => {
+            (
+                Destination::File(_),
+                OutputFormat::Delimited(_) | OutputFormat::JsonLines,
+                Some((input, _)),
+            ) => {
                 matches!(input.format, Format::Delimited(_) | Format::JsonLines)
                     && !self.origins.contains(&Origin::Stdin)
             }
@@ -384,9 +396,18 @@ impl<'a> Job<'a> {
             first_reject: None,
         };
         let mut checkpoint = None;
-        if resumable && target.is_file() && let Destination::File(path) = &self.destination {
-            state.inputs = self.origins.iter().map(InputState::of).collect::<Result<_>>()?;
-            if self.options.resume && let Some(found) = Checkpoint::load(path)? {
+        if resumable
+            && target.is_file()
+            && let Destination::File(path) = &self.destination
+        {
+            state.inputs = self
+                .origins
+                .iter()
+                .map(InputState::of)
+                .collect::<Result<_>>()?;
+            if self.options.resume
+                && let Some(found) = Checkpoint::load(path)?
+            {
                 found.check(&state, path)?;
                 state = found;
             } else {
@@ -424,12 +445,7 @@ struct Team<'a> {
 
 impl Team<'_> {
     /// What every thread does until nothing is left.
-    fn work(
-        &self,
-        feeder: &Mutex<Feeder>,
-        ordered: &Mutex<Ordered>,
-        turn: &Condvar,
-    ) {
+    fn work(&self, feeder: &Mutex<Feeder>, ordered: &Mutex<Ordered>, turn: &Condvar) {
         let mut labeller = Labeller::new(self.classifier, self.options, self.plan);
         let mut batch = Batch::default();
         let ahead = AHEAD * self.options.threads as u64;
@@ -461,7 +477,10 @@ impl Team<'_> {
 }
 
 fn is_objects(format: Format) -> bool {
-    matches!(format, Format::JsonLines | Format::JsonFeed | Format::XmlFeed)
+    matches!(
+        format,
+        Format::JsonLines | Format::JsonFeed | Format::XmlFeed
+    )
 }
 
 fn disagreement(first: &Input, other: &Input) -> Error {
@@ -700,4 +719,3 @@ pub fn interrupted_at(destination: &Destination) -> Option<(PathBuf, bool)> {
         .exists()
         .then(|| (partial, super::checkpoint::path_of(path).exists()))
 }
-

@@ -102,10 +102,18 @@ impl Plan {
             schema: input.schema(),
         };
         if let Some(all) = all
-            && matches!(plan.format, Format::JsonLines | Format::JsonFeed | Format::XmlFeed)
+            && matches!(
+                plan.format,
+                Format::JsonLines | Format::JsonFeed | Format::XmlFeed
+            )
         {
-            let new = all.iter().filter(|name| !plan.columns.contains(name)).cloned();
-            let new: Vec<String> = new.filter(|n| Some(n) != options.source_name().as_ref()).collect();
+            let new = all
+                .iter()
+                .filter(|name| !plan.columns.contains(name))
+                .cloned();
+            let new: Vec<String> = new
+                .filter(|n| Some(n) != options.source_name().as_ref())
+                .collect();
             plan.columns.extend(new);
         }
         plan.lay_out(options, all)?;
@@ -119,13 +127,24 @@ impl Plan {
         } else {
             &[]
         };
-        let of_objects = matches!(self.format, Format::JsonLines | Format::JsonFeed | Format::XmlFeed);
+        let of_objects = matches!(
+            self.format,
+            Format::JsonLines | Format::JsonFeed | Format::XmlFeed
+        );
         if options.only {
             let (name, kept) = match &options.id {
                 Some(id) => {
-                    let field = columns::find(&self.columns, id, "--id").map_err(|e| self.error(e))?;
+                    let field =
+                        columns::find(&self.columns, id, "--id").map_err(|e| self.error(e))?;
                     let name = field.name.clone();
-                    (name, if field.path.is_empty() { Kept::Column(field.column) } else { Kept::Field(field) })
+                    (
+                        name,
+                        if field.path.is_empty() {
+                            Kept::Column(field.column)
+                        } else {
+                            Kept::Field(field)
+                        },
+                    )
                 }
                 None => match self.columns.iter().position(|c| columns::fold(c) == "id") {
                     Some(column) => (self.columns[column].clone(), Kept::Column(column)),
@@ -162,13 +181,19 @@ impl Plan {
                 column.map_or(Kept::Missing, Kept::Column)
             };
             let written: Vec<&String> = dropped.iter().map(|c| &self.columns[*c]).collect();
-            let names: Vec<String> = all.iter().filter(|n| !written.contains(n)).cloned().collect();
+            let names: Vec<String> = all
+                .iter()
+                .filter(|n| !written.contains(n))
+                .cloned()
+                .collect();
             self.layout = Layout::Columns(names.iter().map(kept).collect());
             self.names = names;
         } else if dropped.is_empty() && self.copies_bytes() {
             self.layout = Layout::Verbatim;
         } else {
-            let keep: Vec<usize> = (0..self.columns.len()).filter(|c| !dropped.contains(c)).collect();
+            let keep: Vec<usize> = (0..self.columns.len())
+                .filter(|c| !dropped.contains(c))
+                .collect();
             self.names = keep.iter().map(|c| self.columns[*c].clone()).collect();
             self.layout = Layout::Columns(keep.into_iter().map(Kept::Column).collect());
         }
@@ -185,7 +210,10 @@ impl Plan {
     }
 
     fn check_clashes(&self) -> Result<()> {
-        let clash = self.names.iter().find(|name| self.appended.names.contains(name));
+        let clash = self
+            .names
+            .iter()
+            .find(|name| self.appended.names.contains(name));
         let Some(clash) = clash else {
             return Ok(());
         };
@@ -250,11 +278,13 @@ impl Plan {
         if self.compression == Compression::None || block.is_empty() {
             return Ok(block);
         }
-        self.compression.pack(&block).map_err(|source: io::Error| Error::Io {
-            action: "pack the rows of",
-            path: self.origin.clone().into(),
-            source,
-        })
+        self.compression
+            .pack(&block)
+            .map_err(|source: io::Error| Error::Io {
+                action: "pack the rows of",
+                path: self.origin.clone().into(),
+                source,
+            })
     }
 
     /// The value of a kept column as text; `None` where the row has none.
@@ -323,7 +353,9 @@ impl Plan {
     /// Finds a key that the verdict needs for itself, or one that no column is kept for.
     pub(super) fn check_names(&self, members: &Members) -> std::result::Result<(), String> {
         if self.output != OutputFormat::JsonLines {
-            let unknown = members.iter().find(|(key, _)| !self.columns.iter().any(|c| c == key));
+            let unknown = members
+                .iter()
+                .find(|(key, _)| !self.columns.iter().any(|c| c == key));
             return match (&self.layout, unknown) {
                 (Layout::Columns(kept), Some((key, value))) if kept.len() > 1 => Err(format!(
                     "the key `{key}` does not occur in the first rows, from which the columns were taken; its value: {}",
@@ -339,7 +371,9 @@ impl Plan {
         };
         let first = self.appended.names[0].as_bytes().first();
         let may_clash = |key: &str| {
-            key.as_bytes().first() == first || key.ends_with("model_id") || key.ends_with("title_role")
+            key.as_bytes().first() == first
+                || key.ends_with("model_id")
+                || key.ends_with("title_role")
         };
         let clash = members.iter().map(|(key, _)| key).find(|key| {
             may_clash(key)
@@ -347,7 +381,9 @@ impl Plan {
                 && !dropped.iter().any(|name| name == *key)
         });
         clash.map_or(Ok(()), |key| {
-            Err(format!("the key `{key}` is also one that is appended; name those differently with --prefix"))
+            Err(format!(
+                "the key `{key}` is also one that is appended; name those differently with --prefix"
+            ))
         })
     }
 }

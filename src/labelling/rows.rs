@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use memchr::memchr;
 
-use super::{LabelOptions, Tally};
 use super::plan::{Layout, Plan};
+use super::{LabelOptions, Tally};
 use crate::classifier::{Classifier, Scratch};
 use crate::error::Result;
 use crate::posting::Posting;
@@ -56,6 +56,7 @@ struct Faulty<'r> {
 
 impl<'a> Labeller<'a> {
     /// A labeller for the batches of one input.
+    #[must_use]
     pub fn new(classifier: &'a Classifier, options: &'a LabelOptions, plan: &'a Plan) -> Self {
         Self {
             classifier,
@@ -102,6 +103,7 @@ impl<'a> Labeller<'a> {
             self.block.rows = Some(rows);
         }
         let mut block = std::mem::take(&mut self.block);
+        block.tally.bytes = batch.chunk.bytes.len() as u64;
         block.bytes = self.plan.pack(block.bytes)?;
         Ok(block)
     }
@@ -110,7 +112,11 @@ impl<'a> Labeller<'a> {
         let expected = chunk.bytes.len() + chunk.records.len() * 100;
         self.block.bytes.reserve(expected);
         let delimited = matches!(self.plan.output, OutputFormat::Delimited(_));
-        self.line_end = if chunk.crlf && delimited { b"\r\n" } else { b"\n" };
+        self.line_end = if chunk.crlf && delimited {
+            b"\r\n"
+        } else {
+            b"\n"
+        };
         let all = std::str::from_utf8(&chunk.bytes).ok();
         let has_nul = memchr(0, &chunk.bytes).is_some();
         for (i, range) in chunk.records.iter().enumerate() {
@@ -285,7 +291,12 @@ impl<'a> Labeller<'a> {
         let number = || position.row;
         if let Format::Delimited(delimiter) = self.plan.format {
             let mut ranges = Vec::new();
-            let text = repair(&faulty.text, delimiter, self.plan.columns.len(), &mut ranges);
+            let text = repair(
+                &faulty.text,
+                delimiter,
+                self.plan.columns.len(),
+                &mut ranges,
+            );
             delimited::fields(text.as_bytes(), delimiter, &mut ranges);
             let row = Row::Fields {
                 text: &text,
@@ -343,7 +354,10 @@ impl<'a> Labeller<'a> {
         match plan.output {
             OutputFormat::Delimited(delimiter) => {
                 if first {
-                    out.extend(std::iter::repeat_n(delimiter, plan.names.len().saturating_sub(1)));
+                    out.extend(std::iter::repeat_n(
+                        delimiter,
+                        plan.names.len().saturating_sub(1),
+                    ));
                     writers::delimited::before_status(&verdict, &plan.appended, delimiter, out);
                     out.push(b'"');
                     out.extend_from_slice(verdict.status.as_bytes());
@@ -384,7 +398,8 @@ impl<'a> Labeller<'a> {
             let verdict = self.judge(&title, &text);
             self.table.push(std::iter::empty(), verdict);
         }
-        self.block.rows = Some(self.table.beside(rows, &self.plan)?);
+        self.block.rows = Some(self.table.beside(rows, self.plan)?);
+        self.block.tally.bytes = rows.get_array_memory_size() as u64;
         Ok(std::mem::take(&mut self.block))
     }
 }

@@ -57,7 +57,8 @@ impl<R: BufRead> Stream<'_, R> {
             self.chunk.bytes.drain(..3);
         }
         let delimiter = self.options.read.delimiter;
-        if delimiter.is_none() && matches!(self.chunk.bytes.trim_ascii().first(), Some(b'{' | b'[')) {
+        if delimiter.is_none() && matches!(self.chunk.bytes.trim_ascii().first(), Some(b'{' | b'['))
+        {
             self.answer_objects()
         } else {
             let line = &self.chunk.bytes;
@@ -72,9 +73,16 @@ impl<R: BufRead> Stream<'_, R> {
         bytes.clear();
         loop {
             let room = (LARGEST_RECORD - bytes.len().min(LARGEST_RECORD)) as u64;
-            let n = self.lines.take(room).read_until(b'\n', bytes).map_err(cannot_read)?;
+            let n = self
+                .lines
+                .take(room)
+                .read_until(b'\n', bytes)
+                .map_err(cannot_read)?;
             let whole = delimiter.is_none_or(|d| {
-                matches!(delimited::split(bytes, 0, d, true), delimited::Split::Record(_))
+                matches!(
+                    delimited::split(bytes, 0, d, true),
+                    delimited::Split::Record(_)
+                )
             });
             if n == 0 || bytes.len() >= LARGEST_RECORD || (whole && bytes.ends_with(b"\n")) {
                 break;
@@ -83,7 +91,8 @@ impl<R: BufRead> Stream<'_, R> {
         let end = bytes.len() - usize::from(bytes.ends_with(b"\n"));
         let end = end - usize::from(bytes[..end].ends_with(b"\r"));
         self.chunk.crlf = bytes[end..].starts_with(b"\r\n");
-        self.chunk.records = vec![0..end];
+        self.chunk.records.clear();
+        self.chunk.records.push(0..end);
         self.chunk.start = Some(self.position);
         self.position = self.position.after(bytes, 1);
         self.chunk.extent = Extent::Whole;
@@ -94,7 +103,10 @@ impl<R: BufRead> Stream<'_, R> {
         let header = self.chunk.bytes[self.chunk.records[0].clone()].to_vec();
         let no_header = self.options.read.no_header;
         let mut input = Input::of_header(delimiter, &header, no_header);
-        let output = self.options.format.unwrap_or(OutputFormat::Delimited(delimiter));
+        let output = self
+            .options
+            .format
+            .unwrap_or(OutputFormat::Delimited(delimiter));
         let plan = self.plan(&mut input, output)?;
         let mut labeller = Labeller::new(self.classifier, self.options, &plan);
         self.out.put(&plan.header(&input, no_header))?;
@@ -115,7 +127,8 @@ impl<R: BufRead> Stream<'_, R> {
             return Err(Error::Data {
                 origin: "standard output".to_owned(),
                 line: None,
-                reason: "Parquet cannot be written line by line; choose csv, tsv or jsonl".to_owned(),
+                reason: "Parquet cannot be written line by line; choose csv, tsv or jsonl"
+                    .to_owned(),
             });
         }
         let none = Compression::None;
@@ -131,9 +144,15 @@ impl<R: BufRead> Stream<'_, R> {
         );
         let mut known: Option<Plan> = None;
         loop {
-            let text = String::from_utf8_lossy(&self.chunk.bytes[self.chunk.records[0].clone()]).into_owned();
+            let text = String::from_utf8_lossy(&self.chunk.bytes[self.chunk.records[0].clone()])
+                .into_owned();
             let keys: Vec<String> = json::members(&text)
-                .map(|members| members.into_iter().map(|(key, _)| key.into_owned()).collect())
+                .map(|members| {
+                    members
+                        .into_iter()
+                        .map(|(key, _)| key.into_owned())
+                        .collect()
+                })
                 .unwrap_or_default();
             let mut wrong = None;
             if !keys.is_empty() && known.as_ref().is_none_or(|plan| plan.columns != keys) {
@@ -142,7 +161,11 @@ impl<R: BufRead> Stream<'_, R> {
                     Err(error) => wrong = Some(error.to_string()),
                 }
             } else if known.is_none() {
-                wrong = Some(json::members(&text).err().unwrap_or("it has no members".to_owned()));
+                wrong = Some(
+                    json::members(&text)
+                        .err()
+                        .unwrap_or("it has no members".to_owned()),
+                );
             }
             match (wrong, &known) {
                 (None, Some(plan)) => {
@@ -169,35 +192,42 @@ impl<R: BufRead> Stream<'_, R> {
             chunk: std::mem::take(&mut self.chunk),
             ..Batch::default()
         };
-        let too_large = batch.chunk.bytes.len() >= LARGEST_RECORD && !batch.chunk.bytes.ends_with(b"\n");
-        let mut first = true;
-        while too_large {
-            // Whatever its length, the line is answered in bounded memory.
-            let bytes = &mut batch.chunk.bytes;
-            let last = bytes.ends_with(b"\n") || bytes.is_empty();
-            if bytes.ends_with(b"\n") {
-                bytes.pop();
-            }
-            batch.chunk.extent = Extent::Part { first, last };
-            first = false;
-            let block = labeller.label(&mut batch)?;
-            self.tally.add(&block.tally);
-            self.out.put(&block.bytes)?;
-            if last {
-                break;
-            }
-            batch.chunk.bytes.clear();
-            let mut rest = self.lines.take(LARGEST_RECORD as u64);
-            rest.read_until(b'\n', &mut batch.chunk.bytes).map_err(cannot_read)?;
-        }
-        if !too_large {
-            let block = labeller.label(&mut batch)?;
-            self.tally.add(&block.tally);
-            self.out.put(&block.bytes)?;
+        if batch.chunk.bytes.len() < LARGEST_RECORD {
+            self.put(labeller, &mut batch)?;
+        } else {
+            self.answer_in_parts(labeller, &mut batch)?;
         }
         self.out.pass_on()?;
         self.chunk = batch.chunk;
         Ok(())
+    }
+
+    /// Whatever its length, a line is answered in bounded memory.
+    fn answer_in_parts(&mut self, labeller: &mut Labeller, batch: &mut Batch) -> Result<()> {
+        let mut first = true;
+        loop {
+            let bytes = &mut batch.chunk.bytes;
+            let last = bytes.ends_with(b"\n") || bytes.is_empty();
+            if last {
+                bytes.pop();
+            }
+            batch.chunk.extent = Extent::Part { first, last };
+            self.put(labeller, batch)?;
+            if last {
+                return Ok(());
+            }
+            first = false;
+            batch.chunk.bytes.clear();
+            let mut rest = self.lines.take(LARGEST_RECORD as u64);
+            rest.read_until(b'\n', &mut batch.chunk.bytes)
+                .map_err(cannot_read)?;
+        }
+    }
+
+    fn put(&mut self, labeller: &mut Labeller, batch: &mut Batch) -> Result<()> {
+        let block = labeller.label(batch)?;
+        self.tally.add(&block.tally);
+        self.out.put(&block.bytes)
     }
 }
 

@@ -190,6 +190,7 @@ enum Quotes {
 impl Chunker {
     /// Cuts `input`, of which `position` says where it begins. `packed` counts compressed
     /// bytes, where the file is compressed.
+    #[must_use]
     pub fn new(
         input: Box<dyn Read + Send>,
         framing: Framing,
@@ -281,15 +282,19 @@ impl Chunker {
             if !nothing || self.at_end {
                 return self.deliver(chunk, consumed);
             }
+            if consumed > 0 {
+                // Blank lines, or what follows the array of a feed.
+                self.position = self.position.after(&chunk.bytes[..consumed], 0);
+                chunk.bytes.drain(..consumed);
+                continue;
+            }
             if chunk.bytes.len() >= LARGEST_RECORD {
-                // Blank space before the gigantic record goes without saying.
                 self.oversize = Some(Oversize {
                     quotes: Quotes::FieldStart,
                     nesting: json::Nesting::default(),
                     decoder: encoding_rs::UTF_8.new_decoder_without_bom_handling(),
                 });
-                self.carry = chunk.bytes.split_off(consumed);
-                self.position = self.position.after(&chunk.bytes, 0);
+                std::mem::swap(&mut self.carry, &mut chunk.bytes);
                 return self.next_part(chunk).map(|_| true).inspect(|_| {
                     if let Extent::Part { first, .. } = &mut chunk.extent {
                         *first = true;
@@ -363,7 +368,7 @@ impl Chunker {
             }
             Framing::Elements { wrapped } => loop {
                 if self.closed {
-                    at = self.trailer(bytes, wrapped)?;
+                    at += self.trailer(&bytes[at..], wrapped)?;
                     break;
                 }
                 match json::element(bytes, at, at_end) {
@@ -374,9 +379,6 @@ impl Chunker {
                     Element::Close { next } => {
                         self.closed = true;
                         at = next;
-                        if !wrapped {
-                            continue;
-                        }
                         if !chunk.records.is_empty() {
                             break;
                         }
@@ -408,16 +410,13 @@ impl Chunker {
 
     /// Skips what follows the array of a feed.
     fn trailer(&mut self, bytes: &[u8], wrapped: bool) -> Result<usize, Stopped> {
-        let last = bytes.trim_ascii_end().last();
-        if !wrapped && last.is_some() && !bytes.trim_ascii().is_empty() {
-            let after = bytes.trim_ascii();
-            let found = String::from_utf8_lossy(&after[..after.len().min(40)]).into_owned();
-            if after.first() != Some(&b']') {
-                return Err(Stopped::NotJson {
-                    at: self.position,
-                    found: format!("`{found}` after the end of the array"),
-                });
-            }
+        let after = bytes.trim_ascii();
+        if !wrapped && !after.is_empty() {
+            let found = String::from_utf8_lossy(&after[..after.len().min(40)]);
+            return Err(Stopped::NotJson {
+                at: self.position,
+                found: format!("`{found}` after the end of the array"),
+            });
         }
         Ok(bytes.len())
     }
@@ -426,9 +425,10 @@ impl Chunker {
     fn deliver(&mut self, chunk: &mut Chunk, consumed: usize) -> Result<bool, Stopped> {
         let rest = chunk.bytes.split_off(consumed);
         let records = chunk.records.len();
-        chunk.crlf = chunk.records.first().is_some_and(|r| {
-            chunk.bytes[r.end..].starts_with(b"\r\n")
-        });
+        chunk.crlf = chunk
+            .records
+            .first()
+            .is_some_and(|r| chunk.bytes[r.end..].starts_with(b"\r\n"));
         chunk.start = Some(self.position);
         self.position = self.position.after(&chunk.bytes, records);
         chunk.end = Some(self.position);
@@ -470,7 +470,10 @@ impl Chunker {
                 state.nesting.end(&raw).map(|end| (end, end))
             }
         };
-        if end.is_none() && self.at_end && let Some(error) = self.failed.take() {
+        if end.is_none()
+            && self.at_end
+            && let Some(error) = self.failed.take()
+        {
             return Err(Stopped::Io(error));
         }
         let last = end.is_some() || self.at_end;
@@ -521,9 +524,8 @@ impl Quotes {
                     }
                 }
                 (Self::Inside, _) => Self::Inside,
-                (_, b'\n') => return Some((at, at + 1)),
                 (_, b'\r') if bytes.get(at + 1) == Some(&b'\n') => return Some((at, at + 2)),
-                (_, b'\r') => return Some((at, at + 1)),
+                (_, b'\n' | b'\r') => return Some((at, at + 1)),
                 (_, byte) if byte == delimiter => Self::FieldStart,
                 _ => Self::Bare,
             };

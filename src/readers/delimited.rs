@@ -91,16 +91,12 @@ pub fn fields(record: &[u8], delimiter: u8, into: &mut Vec<Range<usize>>) {
         if record.get(at) == Some(&b'"') {
             at = closing_quote(record, at + 1).unwrap_or(record.len());
         }
-        match memchr(delimiter, &record[at..]) {
-            Some(offset) => {
-                into.push(start..at + offset);
-                start = at + offset + 1;
-            }
-            None => {
-                into.push(start..record.len());
-                return;
-            }
-        }
+        let Some(offset) = memchr(delimiter, &record[at..]) else {
+            into.push(start..record.len());
+            return;
+        };
+        into.push(start..at + offset);
+        start = at + offset + 1;
     }
 }
 
@@ -225,7 +221,12 @@ mod tests {
             let record = std::str::from_utf8(&bytes[at..end]).unwrap();
             if !record.is_empty() {
                 fields(record.as_bytes(), delimiter, &mut ranges);
-                rows.push(ranges.iter().map(|r| value(&record[r.clone()]).into_owned()).collect());
+                rows.push(
+                    ranges
+                        .iter()
+                        .map(|r| value(&record[r.clone()]).into_owned())
+                        .collect(),
+                );
             }
             at = next;
         }

@@ -27,7 +27,8 @@ impl Charset {
             if is_utf8(head) {
                 return UTF_8;
             }
-            let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Deny);
+            let mut detector =
+                chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Deny);
             detector.feed(head, false);
             detector.guess(None, chardetng::Utf8Detection::Allow)
         });
@@ -113,7 +114,13 @@ fn is_utf8(head: &[u8]) -> bool {
 /// UTF-16 without a mark: in text of mostly Latin letters every other byte is zero.
 fn utf16(head: &[u8]) -> Option<&'static Encoding> {
     let pairs = head.len() / 2;
-    let zeros = |offset: usize| head.iter().skip(offset).step_by(2).filter(|b| **b == 0).count();
+    let zeros = |offset: usize| {
+        head.iter()
+            .skip(offset)
+            .step_by(2)
+            .filter(|b| **b == 0)
+            .count()
+    };
     let (even, odd) = (zeros(0), zeros(1));
     let most = |n: usize| pairs >= 2 && n * 10 >= pairs * 6;
     match (most(even), most(odd)) {
@@ -201,7 +208,8 @@ impl Read for Transcoded {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "title,description\nDéveloppeur,\"modèles prédictifs – déployés à Lyon, “prêts”\"\n";
+    const TEXT: &str =
+        "title,description\nDéveloppeur,\"modèles prédictifs – déployés à Lyon, “prêts”\"\n";
 
     fn utf16_bytes(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
         text.encode_utf16().flat_map(unit).collect()

@@ -51,10 +51,7 @@ impl Nesting {
                     at += 1;
                     continue;
                 }
-                let Some(n) = memchr2(b'"', b'\\', &bytes[at..]) else {
-                    return None;
-                };
-                at += n;
+                at += memchr2(b'"', b'\\', &bytes[at..])?;
                 self.in_string = bytes[at] != b'"';
                 self.escaped = bytes[at] == b'\\';
             } else {
@@ -100,7 +97,9 @@ pub fn element(bytes: &[u8], at: usize, at_end: bool) -> Element {
         Some(_) => {
             let ends = |b: &u8| filler(b) || matches!(b, b']' | b'}');
             let length = bytes[start..].iter().position(ends);
-            length.or(at_end.then_some(bytes.len() - start)).map(|n| n.max(1))
+            length
+                .or(at_end.then_some(bytes.len() - start))
+                .map(|n| n.max(1))
         }
     };
     match end {
@@ -115,7 +114,12 @@ pub fn element(bytes: &[u8], at: usize, at_end: bool) -> Element {
 /// Where the array of postings in an object begins: its key and the byte after its `[`.
 #[must_use]
 pub fn find_array(head: &[u8]) -> Option<(&'static str, usize)> {
-    let blank = |at: usize| at + head[at..].iter().take_while(|b| b.is_ascii_whitespace()).count();
+    let blank = |at: usize| {
+        at + head[at..]
+            .iter()
+            .take_while(|b| b.is_ascii_whitespace())
+            .count()
+    };
     let mut at = blank(0);
     if head.get(at) != Some(&b'{') {
         return None;
@@ -156,7 +160,10 @@ pub fn members(text: &str) -> Result<Members<'_>, String> {
         fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
             f.write_str("an object")
         }
-        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        fn visit_map<A: serde::de::MapAccess<'de>>(
+            self,
+            mut map: A,
+        ) -> Result<Self::Value, A::Error> {
             let mut members = Vec::with_capacity(16);
             while let Some(Key(key)) = map.next_key()? {
                 members.push((key, map.next_value()?));
@@ -185,7 +192,9 @@ pub fn members(text: &str) -> Result<Members<'_>, String> {
     }
     use serde::Deserializer;
     let mut json = serde_json::Deserializer::from_str(text);
-    let members = json.deserialize_map(Object).and_then(|m| json.end().map(|()| m));
+    let members = json
+        .deserialize_map(Object)
+        .and_then(|m| json.end().map(|()| m));
     members.map_err(|e| reason(&e, text))
 }
 
@@ -356,7 +365,10 @@ mod tests {
             elements(r#" {"a":"]}\""} , [1,[2]] ,"x,\"]", 12 ,null] {"after":1}"#),
             [r#"{"a":"]}\""}"#, "[1,[2]]", r#""x,\"]""#, "12", "null"]
         );
-        assert_eq!(element(b" {\"a\":", 0, true), Element::Unfinished { start: 1 });
+        assert_eq!(
+            element(b" {\"a\":", 0, true),
+            Element::Unfinished { start: 1 }
+        );
     }
 
     #[test]

@@ -38,7 +38,8 @@ impl Rows {
             source,
         })?;
         let size = file.metadata().map_or(0, |m| m.len());
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| wrong(path, &e))?;
+        let builder =
+            ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| wrong(path, &e))?;
         let schema = Arc::clone(builder.schema());
         let total = builder.metadata().file_metadata().num_rows().max(0) as u64;
         let reader = builder
@@ -65,7 +66,11 @@ impl Rows {
     /// The names of the columns.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        self.schema.fields().iter().map(|f| f.name().clone()).collect()
+        self.schema
+            .fields()
+            .iter()
+            .map(|f| f.name().clone())
+            .collect()
     }
 
     /// The next rows; their place is noted in `chunk`.
@@ -83,7 +88,8 @@ impl Rows {
         self.position.row += rows.num_rows() as u64;
         chunk.end = Some(self.position);
         let share = self.position.row as f64 / self.total.max(1) as f64;
-        self.read.store((share * self.size as f64) as u64, Ordering::Relaxed);
+        self.read
+            .store((share * self.size as f64) as u64, Ordering::Relaxed);
         Ok(Some(rows))
     }
 }

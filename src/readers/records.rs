@@ -38,8 +38,9 @@ impl<'a> Row<'a> {
             Self::Fields { text, ranges } => Ok(ranges
                 .get(column)
                 .map_or(Cow::Borrowed(""), |r| delimited::value(&text[r.clone()]))),
-            Self::Object(members) => member(members, columns.get(column))
-                .map_or(Ok(Cow::Borrowed("")), json::text_of),
+            Self::Object(members) => {
+                member(members, columns.get(column)).map_or(Ok(Cow::Borrowed("")), json::text_of)
+            }
         }
     }
 
@@ -97,7 +98,10 @@ impl<'a> Row<'a> {
     }
 }
 
-fn member<'a>(members: &Members<'a>, name: Option<&String>) -> Option<&'a serde_json::value::RawValue> {
+fn member<'a>(
+    members: &Members<'a>,
+    name: Option<&String>,
+) -> Option<&'a serde_json::value::RawValue> {
     let name = name?;
     members.iter().find(|(key, _)| key == name).map(|(_, v)| *v)
 }
@@ -153,7 +157,10 @@ impl Record {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         let wanted = columns::fold(name);
-        let column = self.columns.iter().position(|c| columns::fold(c) == wanted)?;
+        let column = self
+            .columns
+            .iter()
+            .position(|c| columns::fold(c) == wanted)?;
         self.values.get(column).map(String::as_str)
     }
 }
@@ -237,8 +244,12 @@ impl Records {
         self.next += 1;
         let chunk = &self.batch.chunk;
         let bytes = &chunk.bytes[chunk.records[record].clone()];
-        let text = std::str::from_utf8(bytes)
-            .map_err(|e| self.wrong(record, format!("byte {} of the record is not UTF-8", e.valid_up_to())))?;
+        let text = std::str::from_utf8(bytes).map_err(|e| {
+            self.wrong(
+                record,
+                format!("byte {} of the record is not UTF-8", e.valid_up_to()),
+            )
+        })?;
         let mut ranges = Vec::new();
         let row = match self.input.format {
             Format::Delimited(delimiter) => {
@@ -264,8 +275,14 @@ impl Records {
             .map(|c| row.value(columns, c).map(Cow::into_owned).map_err(wrong))
             .collect::<Result<_>>()?;
         Ok(Record {
-            title: row.joined(columns, &self.chosen.title).map_err(wrong)?.into_owned(),
-            text: row.joined(columns, &self.chosen.text).map_err(wrong)?.into_owned(),
+            title: row
+                .joined(columns, &self.chosen.title)
+                .map_err(wrong)?
+                .into_owned(),
+            text: row
+                .joined(columns, &self.chosen.text)
+                .map_err(wrong)?
+                .into_owned(),
             line: chunk.position(record).line,
             columns: Arc::clone(columns),
             values,

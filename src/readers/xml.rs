@@ -214,7 +214,10 @@ fn is_posting(tag: &BytesStart) -> bool {
 fn begun(tag: &BytesStart) -> Open {
     let members = tag.attributes().flatten().map(|a| {
         let value = quick_xml::escape::unescape(&a.value).unwrap_or(a.value.clone());
-        (format!("@{}", a.key.as_ref()), Value::String(value.into_owned()))
+        (
+            format!("@{}", a.key.as_ref()),
+            Value::String(value.into_owned()),
+        )
     });
     Open {
         name: tag.name().as_ref().to_owned(),
@@ -241,10 +244,7 @@ fn resolved(name: &BytesRef) -> String {
 fn broken(line: u64, error: &quick_xml::Error) -> Broken {
     let (reason, io) = match error {
         quick_xml::Error::Io(e) if e.to_string() == TOO_LARGE => (TOO_LARGE.to_owned(), None),
-        quick_xml::Error::Io(e) => (
-            String::new(),
-            Some(io::Error::new(e.kind(), e.to_string())),
-        ),
+        quick_xml::Error::Io(e) => (String::new(), Some(io::Error::new(e.kind(), e.to_string()))),
         other => (format!("the XML is broken: {other}"), None),
     };
     Broken { line, reason, io }
@@ -261,9 +261,12 @@ mod tests {
         loop {
             match jobs.next_into(&mut chunk) {
                 Ok(false) => return (found, None),
-                Ok(true) => found.extend(chunk.records.iter().map(|r| {
-                    String::from_utf8(chunk.bytes[r.clone()].to_vec()).unwrap()
-                })),
+                Ok(true) => found.extend(
+                    chunk
+                        .records
+                        .iter()
+                        .map(|r| String::from_utf8(chunk.bytes[r.clone()].to_vec()).unwrap()),
+                ),
                 Err(broken) => return (found, Some(format!("{}: {}", broken.line, broken.reason))),
             }
         }

@@ -33,7 +33,11 @@ pub struct Table {
 
 impl Table {
     /// Adds a row: its kept values, as text, and the verdict.
-    pub fn push<'v>(&mut self, values: impl Iterator<Item = Option<Cow<'v, str>>>, verdict: Verdict) {
+    pub fn push<'v>(
+        &mut self,
+        values: impl Iterator<Item = Option<Cow<'v, str>>>,
+        verdict: Verdict,
+    ) {
         for (i, value) in values.enumerate() {
             if i == self.columns.len() {
                 self.columns.push(StringBuilder::new());
@@ -86,7 +90,9 @@ impl Table {
         for i in 0..appended.labels.len() {
             arrays.push(shares(&|p| p.probabilities[i]));
         }
-        arrays.push(texts(&|v| v.prediction.as_ref().and_then(|p| label(p.title_label))));
+        arrays.push(texts(&|v| {
+            v.prediction.as_ref().and_then(|p| label(p.title_label))
+        }));
         arrays.push(texts(&|v| {
             let language = v.prediction.as_ref().and_then(|p| p.language);
             language.map(str::to_owned)
@@ -118,14 +124,21 @@ fn appended_columns(appended: &Appended) -> impl Iterator<Item = Column> {
 }
 
 fn schema_of(names: &[String], appended: &Appended) -> SchemaRef {
-    let kept = names.iter().map(|name| Column::new(name, DataType::Utf8, true));
-    Arc::new(Schema::new(kept.chain(appended_columns(appended)).collect::<Vec<_>>()))
+    let kept = names
+        .iter()
+        .map(|name| Column::new(name, DataType::Utf8, true));
+    Arc::new(Schema::new(
+        kept.chain(appended_columns(appended)).collect::<Vec<_>>(),
+    ))
 }
 
 fn schema_beside(schema: &Schema, appended: &Appended) -> SchemaRef {
     let mut columns: Vec<Arc<Column>> = schema.fields().iter().cloned().collect();
     columns.extend(appended_columns(appended).map(Arc::new));
-    Arc::new(Schema::new_with_metadata(columns, schema.metadata().clone()))
+    Arc::new(Schema::new_with_metadata(
+        columns,
+        schema.metadata().clone(),
+    ))
 }
 
 fn wrong(error: &dyn std::fmt::Display) -> Error {
@@ -177,7 +190,12 @@ impl<'a> Postings<'a> {
         }
         let mut chunk = Chunk::default();
         to_lines(rows, &mut chunk)?;
-        let columns = rows.schema().fields().iter().map(|f| f.name().clone()).collect();
+        let columns = rows
+            .schema()
+            .fields()
+            .iter()
+            .map(|f| f.name().clone())
+            .collect();
         Ok(Self::Lines {
             chunk,
             columns,
@@ -242,13 +260,16 @@ impl Writer {
     pub fn new(target: Target, plan: &Plan) -> Result<Self> {
         use crate::labelling::plan::Layout;
         let schema = match &plan.schema {
-            Some(schema) if plan.layout == Layout::Verbatim => schema_beside(schema, &plan.appended),
+            Some(schema) if plan.layout == Layout::Verbatim => {
+                schema_beside(schema, &plan.appended)
+            }
             _ => schema_of(&plan.names, &plan.appended),
         };
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .build();
-        let inner = ArrowWriter::try_new(target, schema, Some(properties)).map_err(|e| wrong(&e))?;
+        let inner =
+            ArrowWriter::try_new(target, schema, Some(properties)).map_err(|e| wrong(&e))?;
         Ok(Self { inner })
     }
 
