@@ -11,19 +11,26 @@ const ENGLISH: [&str; 18] = [
 /// Share of such words that leaves no doubt; English prose has about 0.2.
 const SURELY: f64 = 0.1;
 
+/// Whether a word is an English function word.
+#[must_use]
+pub fn is_function_word(word: &str) -> bool {
+    ENGLISH.iter().any(|w| w.eq_ignore_ascii_case(word))
+}
+
 /// The language of a text as an ISO 639-1 code, where it can be told.
 ///
 /// Counts English function words first, which settles nearly every English ad at no
 /// cost; asks `whatlang` about the rest, and believes it only when it is sure.
 #[must_use]
 pub fn detect(text: &str, tokens: &[Token]) -> Option<&'static str> {
-    let is_english = |t: &Token| {
-        ENGLISH
-            .iter()
-            .any(|w| w.eq_ignore_ascii_case(&text[t.span()]))
-    };
-    let english = tokens.iter().filter(|t| is_english(t)).count();
-    if tokens.len() >= 20 && english as f64 >= SURELY * tokens.len() as f64 {
+    let english = tokens.iter().filter(|t| is_function_word(&text[t.span()]));
+    detect_among(text, tokens.len(), english.count())
+}
+
+/// [`detect`] for a text of `n_tokens` tokens, of which `english` are function words.
+#[must_use]
+pub fn detect_among(text: &str, n_tokens: usize, english: usize) -> Option<&'static str> {
+    if n_tokens >= 20 && english as f64 >= SURELY * n_tokens as f64 {
         return Some("en");
     }
     let info = whatlang::detect(text)?;

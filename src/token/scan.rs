@@ -368,8 +368,8 @@ mod avx2 {
             ))
         };
         let signs = _mm256_or_si256(
-            _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(b'+' as i8)),
-            _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(b'#' as i8)),
+            _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(b'+'.cast_signed())),
+            _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(b'#'.cast_signed())),
         );
         Half {
             not_word: none_of(0x07),
@@ -390,7 +390,7 @@ mod avx2 {
     #[target_feature(enable = "avx2")]
     #[inline]
     fn both_lanes(table: [u8; 16]) -> __m256i {
-        let t = table.map(|byte| byte as i8);
+        let t = table.map(u8::cast_signed);
         _mm256_setr_epi8(
             t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9], t[10], t[11], t[12], t[13],
             t[14], t[15], t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9], t[10], t[11],
