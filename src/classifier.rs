@@ -205,7 +205,8 @@ impl Classifier {
             *z /= temperature;
         }
         let words = &content.analysis.words;
-        let language = language::detect_among(text.as_str(), words.tokens.len(), words.english);
+        let language =
+            language::detect_among(text.as_str(), words.tokens.len(), words.function_words);
         let title_says_something =
             title.is_some() && found_in_title.analysis.row.iter().next().is_some();
         let status = self.status(&content.analysis, language, title_says_something);

@@ -18,6 +18,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::language::FunctionWords;
 use crate::names::Names;
 use crate::skills::{KnownWords, Lexicon, SkillMatch};
 use crate::table::Table;
@@ -248,8 +249,8 @@ pub struct Words {
     stems: Vec<u32>,
     /// Per token its form in the [`Memo`] that it was read with.
     forms: Vec<u32>,
-    /// How many of them are English function words.
-    pub english: usize,
+    /// The function words among them.
+    pub function_words: FunctionWords,
 }
 
 /// Logarithms of small counts, which is all that most texts ask for.

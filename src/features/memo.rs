@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::{NONE, Words};
-use crate::language;
+use crate::language::{FunctionWord, FunctionWords};
 use crate::skills::{SearchMemory, WordKeys};
 use crate::token::LONGEST_WORD;
 
@@ -36,7 +36,7 @@ struct Slot {
     key: [u64; 2],
     stem: u32,
     form: u32,
-    is_english: bool,
+    function: FunctionWord,
 }
 
 /// Working memory of one thread for one [`super::FeatureSpace`]: the forms seen so far,
@@ -79,24 +79,32 @@ impl Memo {
             tokens,
             stems,
             forms,
-            english,
+            function_words,
         } = words;
         stems.resize(tokens.len(), NONE);
         forms.resize(tokens.len(), 0);
-        *english = 0;
-        for ((token, stem), form) in tokens.iter().zip(stems).zip(forms) {
-            let (start, end) = (token.start as usize, token.end as usize);
-            let slot = if end - start <= SHORT {
-                let key = key(text.as_bytes(), start, end);
-                match self.find(key) {
-                    Ok(at) => &self.slots[at],
-                    Err(_) => &self.learn_short(key, &text[start..end], &learn),
-                }
-            } else {
-                &self.learn_long(&text[start..end], &learn)
-            };
-            (*stem, *form) = (slot.stem, slot.form);
-            *english += usize::from(slot.is_english);
+        *function_words = FunctionWords::default();
+        let parts = tokens
+            .chunks(FunctionWord::MOST)
+            .zip(stems.chunks_mut(FunctionWord::MOST))
+            .zip(forms.chunks_mut(FunctionWord::MOST));
+        for ((tokens, stems), forms) in parts {
+            let mut sum = FunctionWord::default();
+            for ((token, stem), form) in tokens.iter().zip(stems).zip(forms) {
+                let (start, end) = (token.start as usize, token.end as usize);
+                let slot = if end - start <= SHORT {
+                    let key = key(text.as_bytes(), start, end);
+                    match self.find(key) {
+                        Ok(at) => &self.slots[at],
+                        Err(_) => &self.learn_short(key, &text[start..end], &learn),
+                    }
+                } else {
+                    &self.learn_long(&text[start..end], &learn)
+                };
+                (*stem, *form) = (slot.stem, slot.form);
+                sum.add(slot.function);
+            }
+            function_words.add(sum);
         }
     }
 
@@ -182,7 +190,7 @@ impl Memo {
         Slot {
             stem,
             form,
-            is_english: language::is_function_word(word),
+            function: FunctionWord::of(word),
             ..Slot::default()
         }
     }
