@@ -38,11 +38,31 @@ pub struct Classifier {
     among: Vec<bool>,
 }
 
-/// Working memory of one thread: what was learnt about written words so far.
+/// Working memory of one thread and one classifier: what was learnt about written words
+/// so far, and buffers that are used again.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    content: Memo,
-    title: Memo,
+    content: Part,
+    title: Part,
+}
+
+/// Memory for a description or a title, and what was found in the latest.
+#[derive(Debug, Default)]
+struct Part {
+    memo: Memo,
+    analysis: Analysis,
+    logits: Vec<f64>,
+}
+
+impl Part {
+    fn read(&mut self, scorer: &Scorer, text: &Text) {
+        scorer
+            .space
+            .analyse_into(text, &mut self.memo, &mut self.analysis);
+        scorer
+            .linear
+            .logits_into(&self.analysis.row, &mut self.logits);
+    }
 }
 
 impl Classifier {
@@ -131,9 +151,10 @@ impl Classifier {
     /// Labels one posting and gives all the evidence.
     #[must_use]
     pub fn explain(&self, posting: Posting) -> Explanation {
-        let judgement = self.judge(posting, &mut Scratch::default());
-        let mut evidence = self.content_evidence(&judgement);
-        evidence.extend(self.title_evidence(&judgement));
+        let mut scratch = Scratch::default();
+        let judgement = self.judge(posting, &mut scratch);
+        let mut evidence = self.content_evidence(&judgement, &scratch);
+        evidence.extend(self.title_evidence(&judgement, &scratch));
         evidence.push(self.bias(&judgement));
         evidence.sort_by(|a, b| b.weight().total_cmp(&a.weight()));
         Explanation {
@@ -159,53 +180,49 @@ impl Classifier {
         }
     }
 
+    /// Judges a posting; what was found in it stays in `scratch`.
     fn judge<'a>(&self, posting: Posting<'a>, scratch: &mut Scratch) -> Judgement<'a> {
         let text = Text::new(posting.description);
-        let (content, content_logits) = self.model.content.score(&text, &mut scratch.content);
+        scratch.content.read(&self.model.content, &text);
         let title = posting
             .title
             .zip(self.model.title.as_ref())
             .map(|(title, scorer)| {
                 let text = Text::new(title);
-                let (analysis, logits) = scorer.score(&text, &mut scratch.title);
-                TitleJudgement {
-                    text,
-                    analysis,
-                    logits,
-                }
+                scratch.title.read(scorer, &text);
+                text
             });
-        let mut logits = content_logits.clone();
-        if let Some(title) = &title {
-            title::add(&mut logits, &title.logits, self.model.title_weight);
+        let Scratch {
+            content,
+            title: found_in_title,
+        } = scratch;
+        let mut logits = content.logits.clone();
+        if title.is_some() {
+            title::add(&mut logits, &found_in_title.logits, self.model.title_weight);
         }
         let temperature = self.calibration(title.is_some()).temperature;
         for z in &mut logits {
             *z /= temperature;
         }
-        let language = language::detect(text.as_str(), &content.words.tokens);
-        let title_says_something = title
-            .as_ref()
-            .is_some_and(|t| t.analysis.row.iter().next().is_some());
-        let status = self.status(&content, language, title_says_something);
+        let words = &content.analysis.words;
+        let language =
+            language::detect_among(text.as_str(), words.tokens.len(), words.function_words);
+        let title_says_something =
+            title.is_some() && found_in_title.analysis.row.iter().next().is_some();
+        let status = self.status(&content.analysis, language, title_says_something);
         let probabilities = self.probabilities(&logits);
-        let mut prediction = Prediction {
+        let is_labelled = matches!(status, Status::Ok | Status::TitleOnly);
+        let prediction = Prediction {
             status,
-            label: None,
+            label: is_labelled.then(|| first_largest(&probabilities)),
             probabilities,
             logits,
-            title_label: title
-                .as_ref()
-                .filter(|_| title_says_something)
-                .map(|t| self.best(&t.logits)),
-            content_label: matches!(status, Status::Ok).then(|| self.best(&content_logits)),
+            title_label: title_says_something.then(|| self.best(&found_in_title.logits)),
+            content_label: matches!(status, Status::Ok).then(|| self.best(&content.logits)),
             language,
         };
-        if matches!(status, Status::Ok | Status::TitleOnly) {
-            prediction.label = prediction.ranking().first().copied();
-        }
         Judgement {
             text,
-            content,
             title,
             temperature,
             prediction,
@@ -227,24 +244,17 @@ impl Classifier {
 
     /// Softmax over the labels that may be chosen.
     fn probabilities(&self, logits: &[f64]) -> Vec<f64> {
-        let mut allowed: Vec<f64> = logits
-            .iter()
-            .zip(&self.among)
-            .filter(|(_, among)| **among)
-            .map(|(z, _)| *z)
-            .collect();
-        softmax(&mut allowed);
-        let mut allowed = allowed.into_iter();
-        self.among
-            .iter()
-            .map(|among| {
-                if *among {
-                    allowed.next().unwrap_or(0.0)
-                } else {
-                    0.0
-                }
-            })
-            .collect()
+        let allowed = logits.iter().zip(&self.among).map(|(z, among)| {
+            // exp(−∞) is 0.
+            if *among { *z } else { f64::NEG_INFINITY }
+        });
+        let mut probabilities: Vec<f64> = allowed.collect();
+        if self.among.contains(&true) {
+            softmax(&mut probabilities);
+        } else {
+            probabilities.fill(0.0);
+        }
+        probabilities
     }
 
     fn best(&self, logits: &[f64]) -> usize {
@@ -254,43 +264,28 @@ impl Classifier {
             .unwrap_or(0)
     }
 
-    fn content_evidence(&self, judgement: &Judgement) -> Vec<Evidence> {
+    fn content_evidence(&self, judgement: &Judgement, scratch: &Scratch) -> Vec<Evidence> {
         let scorer = &self.model.content;
-        let mut places = Places::default();
-        for m in &judgement.content.skills {
-            places.add(scorer.space.skill_feature(m.skill), m.tokens());
-        }
-        places.merge_words(scorer, &judgement.content);
-        places.merge_totals(scorer, &judgement.content);
+        let analysis = &scratch.content.analysis;
+        let places = Places::of(scorer, analysis);
         let kinds = |kind| match kind {
             Kind::Word => EvidenceKind::Word,
             Kind::Pair => EvidenceKind::Pair,
             Kind::Skill => EvidenceKind::Skill,
             Kind::Group => EvidenceKind::Group,
         };
-        places.evidence(
-            scorer,
-            &judgement.content,
-            &judgement.text,
-            1.0 / judgement.temperature,
-            kinds,
-        )
+        let factor = 1.0 / judgement.temperature;
+        places.evidence(scorer, analysis, &judgement.text, factor, kinds)
     }
 
-    fn title_evidence(&self, judgement: &Judgement) -> Vec<Evidence> {
+    fn title_evidence(&self, judgement: &Judgement, scratch: &Scratch) -> Vec<Evidence> {
         let Some((title, scorer)) = judgement.title.as_ref().zip(self.model.title.as_ref()) else {
             return Vec::new();
         };
-        let mut places = Places::default();
-        for m in &title.analysis.skills {
-            places.add(scorer.space.skill_feature(m.skill), m.tokens());
-        }
-        places.merge_words(scorer, &title.analysis);
-        places.merge_totals(scorer, &title.analysis);
+        let analysis = &scratch.title.analysis;
+        let places = Places::of(scorer, analysis);
         let factor = self.model.title_weight / judgement.temperature;
-        places.evidence(scorer, &title.analysis, &title.text, factor, |_| {
-            EvidenceKind::Title
-        })
+        places.evidence(scorer, analysis, title, factor, |_| EvidenceKind::Title)
     }
 
     fn bias(&self, judgement: &Judgement) -> Evidence {
@@ -315,19 +310,23 @@ impl Classifier {
     }
 }
 
-/// A posting judged, with all that an explanation needs.
-struct Judgement<'a> {
-    text: Text<'a>,
-    content: Analysis,
-    title: Option<TitleJudgement<'a>>,
-    temperature: f64,
-    prediction: Prediction,
+/// The largest value's index; of equal ones the first.
+fn first_largest(values: &[f64]) -> usize {
+    let mut largest = 0;
+    for (at, value) in values.iter().enumerate() {
+        if value.total_cmp(&values[largest]).is_gt() {
+            largest = at;
+        }
+    }
+    largest
 }
 
-struct TitleJudgement<'a> {
+/// A posting judged, with what an explanation needs beside the analyses.
+struct Judgement<'a> {
     text: Text<'a>,
-    analysis: Analysis,
-    logits: Vec<f64>,
+    title: Option<Text<'a>>,
+    temperature: f64,
+    prediction: Prediction,
 }
 
 /// Which features stand at which tokens, and what each place is shown as.
@@ -345,6 +344,16 @@ struct Places {
 }
 
 impl Places {
+    fn of(scorer: &Scorer, analysis: &Analysis) -> Self {
+        let mut places = Self::default();
+        for m in &analysis.skills {
+            places.add(scorer.space.skill_feature(m.skill), m.tokens());
+        }
+        places.merge_words(scorer, analysis);
+        places.merge_totals(scorer, analysis);
+        places
+    }
+
     fn add(&mut self, feature: u32, tokens: Range<usize>) {
         self.skill_at
             .entry((tokens.start, tokens.end))

@@ -15,19 +15,31 @@
 //! idf is ln((1 + n) / (1 + df)) + 1 for n training postings of which df hold the
 //! term (Salton & Buckley 1988, as scikit-learn smooths it).
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::skills::{Lexicon, SkillMatch, WordKeys};
+use crate::language::FunctionWords;
+use crate::names::Names;
+use crate::skills::{KnownWords, Lexicon, SkillMatch};
+use crate::table::Table;
 use crate::text::Text;
-use crate::token::{self, LONGEST_WORD, Stems, Token};
+use crate::token::{self, Stems, Token};
 
-/// No feature: the word is not in the vocabulary.
-const NONE: u32 = u32::MAX;
+mod memo;
 
-/// Written forms remembered at most; past that, memory starts anew.
-const MAX_MEMO: usize = 1 << 18;
+pub use memo::Memo;
+
+use memo::{Buffers, Known};
+
+/// Bits of a stem's number, of which a [`Table`]'s key holds two.
+const STEM_BITS: u32 = 21;
+
+/// Places for the counts of what is no term; several, so that one count need not wait for
+/// the other.
+const NOWHERES: usize = 8;
+
+/// No stem of the vocabulary; larger than any.
+const NONE: u32 = (1 << STEM_BITS) - 1;
 
 /// How the blocks of a feature space are built and weighed against each other.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,17 +81,28 @@ pub struct Term {
 /// Numbered words and pairs: words first, each part sorted by stem.
 #[derive(Debug, Clone, Default)]
 pub struct Vocabulary {
-    terms: Vec<Term>,
+    /// The words' stems, which have the words' ids, then those that only pairs hold.
+    stems: Names,
     n_words: usize,
-    stem_ids: HashMap<String, u32>,
-    word_of: Vec<u32>,
-    pair_of: HashMap<(u32, u32), u32>,
+    /// Per pair its two stems.
+    paired: Vec<[u32; 2]>,
+    /// Two stems → the pair's id.
+    pairs: Table,
+    /// Per term.
+    idf: Vec<f64>,
 }
 
 impl Vocabulary {
+    /// Terms that a vocabulary can hold.
+    pub const MOST: usize = 1 << 20;
+
     /// Numbers the terms. The order given does not matter; doubles are dropped.
+    ///
+    /// # Panics
+    /// When there are more than [`Vocabulary::MOST`].
     #[must_use]
     pub fn new(mut terms: Vec<Term>) -> Self {
+        assert!(terms.len() <= Self::MOST, "{} terms", terms.len());
         let is_pair = |t: &Term| t.stems.contains(' ');
         terms.sort_by(|a, b| {
             is_pair(a)
@@ -88,46 +111,64 @@ impl Vocabulary {
         });
         terms.dedup_by(|a, b| a.stems == b.stems);
         let n_words = terms.partition_point(|t| !is_pair(t));
-        let mut vocabulary = Self {
+        let (words, pairs) = terms.split_at(n_words);
+        let mut stems = Names::new(words.iter().map(|t| t.stems.as_str()));
+        let paired: Vec<[u32; 2]> = pairs
+            .iter()
+            .filter_map(|t| t.stems.split_once(' '))
+            .map(|(first, second)| [stems.add(first), stems.add(second)])
+            .collect();
+        let keys = paired
+            .iter()
+            .map(|&[first, second]| pair_key(first, second));
+        let entries: Vec<(u64, u32)> = keys.zip(id(n_words)..).collect();
+        Self {
+            pairs: Table::new(&entries),
+            idf: terms.iter().map(|t| t.idf).collect(),
+            stems,
             n_words,
-            ..Self::default()
-        };
-        for (id, term) in (0..).zip(&terms) {
-            match term.stems.split_once(' ') {
-                None => {
-                    let stem = vocabulary.stem_id(&term.stems);
-                    vocabulary.word_of[stem as usize] = id;
-                }
-                Some((first, second)) => {
-                    let pair = (vocabulary.stem_id(first), vocabulary.stem_id(second));
-                    vocabulary.pair_of.insert(pair, id);
-                }
-            }
+            paired,
         }
-        vocabulary.terms = terms;
-        vocabulary
     }
 
-    fn stem_id(&mut self, stem: &str) -> u32 {
-        if let Some(&id) = self.stem_ids.get(stem) {
-            return id;
-        }
-        let id = u32::try_from(self.word_of.len()).expect("vocabularies are small");
-        self.stem_ids.insert(stem.to_owned(), id);
-        self.word_of.push(NONE);
-        id
-    }
-
-    /// All terms by id: words, then pairs.
+    /// How many terms there are.
     #[must_use]
-    pub fn terms(&self) -> &[Term] {
-        &self.terms
+    pub fn len(&self) -> usize {
+        self.idf.len()
     }
 
-    /// How many of the terms are single words.
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.idf.is_empty()
+    }
+
+    /// How many of the terms are single words; they have the lowest ids.
     #[must_use]
     pub fn n_words(&self) -> usize {
         self.n_words
+    }
+
+    /// A term by its id, below [`Vocabulary::len`].
+    #[must_use]
+    pub fn term(&self, term: u32) -> Term {
+        let stem = |number| self.stems.name(number);
+        let stems = match (term as usize).checked_sub(self.n_words) {
+            None => stem(term).to_owned(),
+            Some(pair) => {
+                let [first, second] = self.paired[pair];
+                format!("{} {}", stem(first), stem(second))
+            }
+        };
+        Term {
+            stems,
+            idf: self.idf[term as usize],
+        }
+    }
+
+    #[inline]
+    fn is_word(&self, stem: u32) -> bool {
+        (stem as usize) < self.n_words
     }
 
     /// The ids of the words and pairs of a text, each with its tokens.
@@ -135,42 +176,68 @@ impl Vocabulary {
         &'a self,
         words: &'a Words,
     ) -> impl Iterator<Item = (u32, Range<usize>)> + 'a {
-        (0..words.tokens.len()).flat_map(move |at| {
-            let stem = words.stems[at];
-            let word = self.word_of.get(stem as usize).copied().unwrap_or(NONE);
-            let pair = match words.stems.get(at + 1) {
-                Some(&next)
-                    if stem != NONE && next != NONE && !words.tokens[at + 1].after_break =>
-                {
-                    self.pair_of.get(&(stem, next)).copied().unwrap_or(NONE)
-                }
-                _ => NONE,
-            };
-            [(word, at..at + 1), (pair, at..at + 2)]
-                .into_iter()
-                .filter(|(id, _)| *id != NONE)
-        })
+        let places = (0..words.tokens.len()).flat_map(move |at| {
+            let word = Some((words.stems[at], at..at + 1)).filter(|(stem, _)| self.is_word(*stem));
+            let before = at.checked_sub(1).filter(|_| !words.tokens[at].after_break);
+            let pair = before.map(|before| {
+                let key = pair_key(words.stems[before], words.stems[at]);
+                (self.pairs.get(key), before..at + 1)
+            });
+            [word, pair].into_iter().flatten()
+        });
+        places.filter(|(term, _)| (*term as usize) < self.len())
     }
 
-    /// Appends the unit-length TF-IDF values of a text, ids ascending.
-    fn fill(&self, words: &Words, row: &mut SparseRow) {
-        let mut ids: Vec<u32> = self.mentions(words).map(|(id, _)| id).collect();
-        ids.sort_unstable();
-        let begin = row.len();
-        for run in ids.chunk_by(|a, b| a == b) {
-            let idf = self.terms[run[0] as usize].idf;
-            row.push(run[0], (1.0 + libm::log(run.len() as f64)) * idf);
+    /// Counts the terms of a text into `buffers`: the same as [`Vocabulary::mentions`],
+    /// without a branch that depends on the words.
+    fn count(&self, words: &Words, buffers: &mut Buffers) {
+        let Buffers {
+            counts, touched, ..
+        } = buffers;
+        let n_terms = self.len();
+        counts.resize(counts.len().max(n_terms + NOWHERES), 0);
+        let counts = &mut counts[..n_terms + NOWHERES];
+        // What is no term is never new.
+        counts[n_terms..].fill(1);
+        touched.resize(words.stems.len() * 2 + 1, 0);
+        let mut n = 0;
+        let mut count = |term: u32| {
+            let count = &mut counts[term as usize];
+            touched[n] = term;
+            n += usize::from(*count == 0);
+            *count += 1;
+        };
+        let mut before = NONE;
+        for (at, (token, &stem)) in words.tokens.iter().zip(&words.stems).enumerate() {
+            let nowhere = (n_terms + at % NOWHERES) as u32;
+            count(if self.is_word(stem) { stem } else { nowhere });
+            let before_in_sentence = if token.after_break { NONE } else { before };
+            let pair = self.pairs.get(pair_key(before_in_sentence, stem));
+            count(pair.min(nowhere));
+            before = stem;
         }
+        counts[n_terms..].fill(0);
+        touched.truncate(n);
+    }
+
+    /// Appends the unit-length TF-IDF values of a text, in the order of first mention.
+    fn fill(&self, words: &Words, logs: &Logs, buffers: &mut Buffers, row: &mut SparseRow) {
+        self.count(words, buffers);
+        let Buffers {
+            counts, touched, ..
+        } = buffers;
+        let begin = row.len();
+        row.ids.extend_from_slice(touched);
+        row.values.extend(touched.iter().map(|&term| {
+            let count = std::mem::take(&mut counts[term as usize]);
+            (1.0 + logs.ln(count)) * self.idf[term as usize]
+        }));
         row.scale_to(begin, 1.0);
     }
+}
 
-    /// The row of a text in this vocabulary alone.
-    #[must_use]
-    pub fn row(&self, words: &Words) -> SparseRow {
-        let mut row = SparseRow::default();
-        self.fill(words, &mut row);
-        row
-    }
+fn pair_key(first: u32, second: u32) -> u64 {
+    u64::from(first) << STEM_BITS | u64::from(second)
 }
 
 /// The tokens of a text with what vocabulary and lexicon know about each.
@@ -178,27 +245,49 @@ impl Vocabulary {
 pub struct Words {
     /// The tokens, in order.
     pub tokens: Vec<Token>,
+    /// Per token its stem's number, or [`NONE`].
     stems: Vec<u32>,
-    keys: Vec<WordKeys>,
+    /// Per token its form in the [`Memo`] that it was read with.
+    forms: Vec<u32>,
+    /// The function words among them.
+    pub function_words: FunctionWords,
 }
 
-/// What is known about one written form.
-#[derive(Debug, Clone, Copy)]
-struct Known {
-    stem: u32,
-    keys: WordKeys,
+/// Logarithms of small counts, which is all that most texts ask for.
+#[derive(Debug, Clone)]
+struct Logs {
+    ln: Vec<f64>,
+    ln_1p: Vec<f64>,
 }
 
-/// Remembers written forms, so that each is folded, stemmed and looked up once.
-///
-/// It belongs to one thread and one [`FeatureSpace`]; results never depend on it.
-#[derive(Debug, Default)]
-pub struct Memo {
-    known: HashMap<Box<str>, Known>,
-    folded: String,
+impl Default for Logs {
+    fn default() -> Self {
+        let counts = || (0..64).map(f64::from);
+        Self {
+            ln: counts().map(libm::log).collect(),
+            ln_1p: counts().map(libm::log1p).collect(),
+        }
+    }
 }
 
-/// One row of the design matrix: ascending feature ids and their values.
+impl Logs {
+    /// ln `count`.
+    #[inline]
+    fn ln(&self, count: u32) -> f64 {
+        let known = self.ln.get(count as usize);
+        known.map_or_else(|| libm::log(f64::from(count)), |ln| *ln)
+    }
+
+    /// ln (1 + `count`).
+    #[inline]
+    fn ln_1p(&self, count: u32) -> f64 {
+        let known = self.ln_1p.get(count as usize);
+        known.map_or_else(|| libm::log1p(f64::from(count)), |ln| *ln)
+    }
+}
+
+/// One row of the design matrix: feature ids and their values. Blocks come in order;
+/// within words and pairs the first mentioned comes first, elsewhere the lowest id.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SparseRow {
     ids: Vec<u32>,
@@ -210,6 +299,11 @@ impl SparseRow {
         self.ids.len()
     }
 
+    fn clear(&mut self) {
+        self.ids.clear();
+        self.values.clear();
+    }
+
     fn push(&mut self, id: u32, value: f64) {
         self.ids.push(id);
         self.values.push(value);
@@ -217,21 +311,35 @@ impl SparseRow {
 
     /// Scales the entries from `begin` on to the Euclidean length `length`.
     fn scale_to(&mut self, begin: usize, length: f64) {
-        let squares: f64 = self.values[begin..].iter().map(|v| v * v).sum();
+        let values = &mut self.values[begin..];
+        // Four sums, so that no addition waits for the one before.
+        let mut sums = [0.0; 4];
+        let (fours, rest) = values.as_chunks::<4>();
+        for four in fours {
+            for (sum, v) in sums.iter_mut().zip(four) {
+                *sum += v * v;
+            }
+        }
+        for (sum, v) in sums.iter_mut().zip(rest) {
+            *sum += v * v;
+        }
+        let squares = (sums[0] + sums[1]) + (sums[2] + sums[3]);
         if squares > 0.0 {
             let factor = length / squares.sqrt();
-            self.values[begin..].iter_mut().for_each(|v| *v *= factor);
+            for v in values {
+                *v *= factor;
+            }
         }
     }
 
-    /// The entries, feature ids ascending.
+    /// The entries.
     pub fn iter(&self) -> impl Iterator<Item = (u32, f64)> + '_ {
         self.ids.iter().copied().zip(self.values.iter().copied())
     }
 }
 
 /// Everything found in one text: tokens, skills and the row that the model sees.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Analysis {
     /// The words of the cleaned text.
     pub words: Words,
@@ -247,7 +355,9 @@ pub struct FeatureSpace {
     settings: FeatureSettings,
     lexicon: Arc<Lexicon>,
     vocabulary: Vocabulary,
-    blended: Vec<(u32, u32)>,
+    /// The groups that are blended: the duties, for how they mix tells the roles apart.
+    blended: Vec<u32>,
+    logs: Logs,
 }
 
 impl FeatureSpace {
@@ -264,6 +374,7 @@ impl FeatureSpace {
             lexicon,
             vocabulary,
             blended,
+            logs: Logs::default(),
         }
     }
 
@@ -288,7 +399,7 @@ impl FeatureSpace {
     /// How many features there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.first_blend() + self.blended.len()
+        self.first_blend() + self.blended.len() * self.blended.len().saturating_sub(1) / 2
     }
 
     /// Whether there is no feature at all.
@@ -298,7 +409,7 @@ impl FeatureSpace {
     }
 
     fn first_skill(&self) -> usize {
-        self.vocabulary.terms.len()
+        self.vocabulary.len()
     }
 
     fn first_group(&self) -> usize {
@@ -339,9 +450,9 @@ impl FeatureSpace {
     pub fn describe(&self, feature: u32) -> (Kind, String) {
         let at = feature as usize;
         if at < self.vocabulary.n_words {
-            (Kind::Word, self.vocabulary.terms[at].stems.clone())
+            (Kind::Word, self.vocabulary.term(feature).stems)
         } else if at < self.first_skill() {
-            (Kind::Pair, self.vocabulary.terms[at].stems.clone())
+            (Kind::Pair, self.vocabulary.term(feature).stems)
         } else if at < self.first_group() {
             (
                 Kind::Skill,
@@ -358,7 +469,7 @@ impl FeatureSpace {
                 format!("article {}", self.lexicon.roles()[at - self.first_role()]),
             )
         } else {
-            let (a, b) = self.blended[at - self.first_blend()];
+            let (a, b) = self.blend(at - self.first_blend());
             let groups = self.lexicon.groups();
             (
                 Kind::Group,
@@ -367,95 +478,96 @@ impl FeatureSpace {
         }
     }
 
+    /// The two groups of a blend, counted from 0.
+    fn blend(&self, mut nth: usize) -> (u32, u32) {
+        let mut first = 0;
+        while nth >= self.blended.len() - first - 1 {
+            nth -= self.blended.len() - first - 1;
+            first += 1;
+        }
+        (self.blended[first], self.blended[first + 1 + nth])
+    }
+
     /// Finds all features of a text. This is the only way from text to features.
     #[must_use]
     pub fn analyse(&self, text: &Text, memo: &mut Memo) -> Analysis {
-        let mut words = self.words(text.as_str(), memo);
-        let role_names = if self.settings.mask_role_names {
-            self.role_names(&words)
-        } else {
-            Vec::new()
-        };
-        for at in role_names.into_iter().flatten() {
-            words.stems[at] = NONE;
-            words.keys[at] = WordKeys::default();
+        let mut analysis = Analysis::default();
+        self.analyse_into(text, memo, &mut analysis);
+        analysis
+    }
+
+    /// [`FeatureSpace::analyse`] into memory that is used again.
+    pub fn analyse_into(&self, text: &Text, memo: &mut Memo, analysis: &mut Analysis) {
+        let Analysis { words, skills, row } = analysis;
+        self.words_into(text.as_str(), memo, words);
+        if self.settings.mask_role_names {
+            for at in self.role_names(words, memo).into_iter().flatten() {
+                words.stems[at] = NONE;
+                words.forms[at] = 0;
+            }
         }
-        let skills = self.lexicon.find(&words.tokens, &words.keys);
-        let mut row = SparseRow::default();
-        self.vocabulary.fill(&words, &mut row);
-        self.fill_skills(&skills, &mut row);
-        Analysis { words, skills, row }
+        let (keys, search) = memo.for_search();
+        self.lexicon.find(words.known(keys), search, skills);
+        row.clear();
+        self.vocabulary
+            .fill(words, &self.logs, &mut memo.buffers, row);
+        self.fill_skills(skills, &mut memo.buffers, row);
     }
 
     /// The tokens of a cleaned text, looked up.
     #[must_use]
     pub fn words(&self, text: &str, memo: &mut Memo) -> Words {
         let mut words = Words::default();
-        token::tokenize_into(text, &mut words.tokens);
-        let stems = Stems::default();
-        for token in &words.tokens {
-            let known = self.look_up(&text[token.span()], &stems, memo);
-            words.stems.push(known.stem);
-            words.keys.push(known.keys);
-        }
+        self.words_into(text, memo, &mut words);
         words
     }
 
-    /// The token ranges that name a role.
+    fn words_into(&self, text: &str, memo: &mut Memo, words: &mut Words) {
+        words.tokens.clear();
+        token::tokenize_into(text, &mut words.tokens);
+        memo.read(text, words, |word| self.look_up(word));
+    }
+
+    /// The token ranges that name a role, in words read with `memo`.
     #[must_use]
-    pub fn role_names(&self, words: &Words) -> Vec<Range<usize>> {
-        self.lexicon.role_names(&words.keys)
+    pub fn role_names(&self, words: &Words, memo: &mut Memo) -> Vec<Range<usize>> {
+        let (keys, search) = memo.for_search();
+        self.lexicon.role_names(words.known(keys), search)
     }
 
-    fn look_up(&self, word: &str, stems: &Stems, memo: &mut Memo) -> Known {
-        if word.len() > LONGEST_WORD {
-            return Known {
-                stem: NONE,
-                keys: WordKeys::default(),
-            };
+    fn look_up(&self, word: &str) -> Known {
+        let mut folded = String::new();
+        token::fold(word, &mut folded);
+        let stems = Stems::default();
+        let stem = stems.stem(&folded);
+        Known {
+            stem: self.vocabulary.stems.get(&stem).unwrap_or(NONE),
+            keys: self.lexicon.keys(&folded, &stem),
         }
-        if let Some(&known) = memo.known.get(word) {
-            return known;
-        }
-        token::fold(word, &mut memo.folded);
-        let stem = stems.stem(&memo.folded);
-        let known = Known {
-            stem: self
-                .vocabulary
-                .stem_ids
-                .get(&*stem)
-                .copied()
-                .unwrap_or(NONE),
-            keys: self.lexicon.keys(&memo.folded, &stem),
-        };
-        drop(stem);
-        if memo.known.len() >= MAX_MEMO {
-            memo.known.clear();
-        }
-        memo.known.insert(word.into(), known);
-        known
     }
 
-    fn fill_skills(&self, skills: &[SkillMatch], row: &mut SparseRow) {
+    fn fill_skills(&self, skills: &[SkillMatch], buffers: &mut Buffers, row: &mut SparseRow) {
+        let Buffers { groups, roles, .. } = buffers;
+        groups.clear();
+        groups.resize(self.lexicon.groups().len(), 0.0);
+        roles.clear();
+        roles.resize(self.lexicon.roles().len(), 0.0);
         let begin = row.len();
-        let mut groups = vec![0.0; self.lexicon.groups().len()];
-        let mut roles = vec![0.0; self.lexicon.roles().len()];
         for run in skills.chunk_by(|a, b| a.skill == b.skill) {
             let skill = run[0].skill;
-            let value = libm::log1p(run.len() as f64);
+            let value = self.logs.ln_1p(id(run.len()));
             row.push(self.skill_feature(skill), value);
             groups[self.lexicon.group_of(skill) as usize] += value;
-            self.lexicon
-                .roles_of(skill)
-                .iter()
-                .for_each(|&role| roles[role as usize] += value);
+            for &role in self.lexicon.roles_of(skill) {
+                roles[role as usize] += value;
+            }
         }
         row.scale_to(begin, self.settings.skill_scale);
-        into_shares(&mut groups);
-        into_shares(&mut roles);
+        into_shares(groups);
+        into_shares(roles);
         let totals = groups
             .iter()
-            .chain(&roles)
+            .chain(&*roles)
             .map(|share| share * self.settings.group_scale);
         for (feature, value) in (id(self.first_group())..)
             .zip(totals)
@@ -463,11 +575,33 @@ impl FeatureSpace {
         {
             row.push(feature, value);
         }
-        for (feature, &(a, b)) in (id(self.first_blend())..).zip(&self.blended) {
-            let product = groups[a as usize] * groups[b as usize];
-            if product > 0.0 {
-                row.push(feature, product.sqrt() * self.settings.blend_scale);
+        self.fill_blends(groups, row);
+    }
+
+    fn fill_blends(&self, groups: &[f64], row: &mut SparseRow) {
+        let mut feature = id(self.first_blend());
+        for (nth, &a) in self.blended.iter().enumerate() {
+            let others = &self.blended[nth + 1..];
+            let share = groups[a as usize];
+            if share > 0.0 {
+                for (feature, &b) in (feature..).zip(others) {
+                    let product = share * groups[b as usize];
+                    if product > 0.0 {
+                        row.push(feature, product.sqrt() * self.settings.blend_scale);
+                    }
+                }
             }
+            feature += id(others.len());
+        }
+    }
+}
+
+impl Words {
+    fn known<'a>(&'a self, keys: &'a [crate::skills::WordKeys]) -> KnownWords<'a> {
+        KnownWords {
+            tokens: &self.tokens,
+            forms: &self.forms,
+            keys,
         }
     }
 }
@@ -485,16 +619,11 @@ fn into_shares(totals: &mut [f64]) {
     }
 }
 
-/// The pairs of groups that are blended: the duties, for how they mix tells the roles apart.
-fn blended_groups(lexicon: &Lexicon) -> Vec<(u32, u32)> {
-    let duties: Vec<u32> = (0..)
+/// The groups that are blended.
+fn blended_groups(lexicon: &Lexicon) -> Vec<u32> {
+    (0..)
         .zip(lexicon.groups())
         .filter(|(_, g)| g.starts_with("duty-"))
         .map(|(id, _)| id)
-        .collect();
-    duties
-        .iter()
-        .enumerate()
-        .flat_map(|(i, &a)| duties[i + 1..].iter().map(move |&b| (a, b)))
         .collect()
 }

@@ -136,13 +136,52 @@ impl Linear {
     /// The logit of every label.
     #[must_use]
     pub fn logits(&self, row: &SparseRow) -> Vec<f64> {
-        let mut logits = self.bias.clone();
-        for (feature, value) in row.iter() {
-            for (logit, weight) in logits.iter_mut().zip(self.weights(feature)) {
-                *logit += value * weight;
+        let mut logits = Vec::new();
+        self.logits_into(row, &mut logits);
+        logits
+    }
+
+    /// [`Linear::logits`] into memory that is used again.
+    pub fn logits_into(&self, row: &SparseRow, logits: &mut Vec<f64>) {
+        logits.clone_from(&self.bias);
+        // Four labels together fill a vector register.
+        let mut from = 0;
+        for four in logits.chunks_mut(4) {
+            match <&mut [f64; 4]>::try_from(&mut *four) {
+                Ok(four) => self.add_to(row, from, four),
+                Err(_) => {
+                    for (label, logit) in (from..).zip(&mut *four) {
+                        self.add_to(row, label, std::array::from_mut(logit));
+                    }
+                }
+            }
+            from += four.len();
+        }
+    }
+
+    /// Adds Σ value · weight to the logits of the labels from `from` on: every other
+    /// entry into a sum of its own, so that an addition need not wait for the last.
+    #[inline]
+    fn add_to<const N: usize>(&self, row: &SparseRow, from: usize, logits: &mut [f64; N]) {
+        let n = self.bias.len();
+        let (mut even, mut odd) = ([0.0; N], [0.0; N]);
+        let add = |sums: &mut [f64; N], (feature, value): (u32, f64)| {
+            let weights = self.weights[feature as usize * n + from..].first_chunk::<N>();
+            let weights = weights.expect("a weight per label");
+            for (sum, weight) in sums.iter_mut().zip(weights) {
+                *sum += value * weight;
+            }
+        };
+        let mut entries = row.iter();
+        while let Some(entry) = entries.next() {
+            add(&mut even, entry);
+            if let Some(entry) = entries.next() {
+                add(&mut odd, entry);
             }
         }
-        logits
+        for (label, logit) in logits.iter_mut().enumerate() {
+            *logit += even[label] + odd[label];
+        }
     }
 }
 

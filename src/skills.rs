@@ -24,11 +24,20 @@ use serde::Deserialize;
 use crate::error::{Error, Result};
 use crate::token::{self, Stems, Token};
 
-/// How many tokens before or after a match are searched for a supporting neighbour.
-pub const NEAR: usize = 8;
+mod automaton;
+#[cfg(test)]
+mod plain;
+
+pub(crate) use automaton::{KnownWords, SearchMemory};
+pub use automaton::{NEAR, WordKeys};
+
+use automaton::{Automaton, Builder};
 
 /// The widest gap that a bare `~` allows, in tokens.
 const GAP: u32 = 4;
+
+/// The widest gap that any `~` may allow.
+const WIDEST_GAP: u32 = 64;
 
 /// The set whose members are the names of the roles themselves; they can be masked.
 const ROLE_NAMES: &str = "role_names";
@@ -93,20 +102,6 @@ impl SkillMatch {
     }
 }
 
-/// What the lexicon knows about one word: its symbols as an exact word and as a stem
-/// (0: the lexicon has no use for it).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct WordKeys {
-    exact: u32,
-    stem: u32,
-}
-
-impl WordKeys {
-    fn is_known(self) -> bool {
-        self.exact != 0 || self.stem != 0
-    }
-}
-
 /// A compiled lexicon. `Send + Sync`, immutable.
 #[derive(Debug)]
 pub struct Lexicon {
@@ -117,17 +112,27 @@ pub struct Lexicon {
     group_of: Vec<u32>,
     roles: Vec<String>,
     roles_of: Vec<Vec<u32>>,
+    automaton: Automaton,
+    #[cfg(test)]
+    parts: Parts,
+}
+
+/// What a lexicon's strings come to: sequences of words, the classes that these belong
+/// to, and what each class is for.
+#[derive(Debug)]
+struct Parts {
     sequences: Sequences,
+    /// Class → the entry that it names.
     spelled: HashMap<u32, u32>,
     patterns: Vec<Pattern>,
-    patterns_from: HashMap<u32, Vec<u32>>,
+    /// Per entry its class of neighbours, and of phrases inside which it does not count.
     near: Vec<Option<u32>>,
     unless: Vec<Option<u32>>,
     role_names: Option<u32>,
 }
 
 /// A duty pattern: classes of word sequences, each with the gap allowed before it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Pattern {
     skill: u32,
     steps: Vec<Step>,
@@ -210,112 +215,55 @@ impl Lexicon {
     /// Looks one word up, given folded and stemmed.
     #[must_use]
     pub fn keys(&self, folded: &str, stem: &str) -> WordKeys {
-        WordKeys {
-            exact: self.sequences.exact.get(folded).copied().unwrap_or(0),
-            stem: self.sequences.stems.get(stem).copied().unwrap_or(0),
-        }
+        self.automaton.keys(folded, stem)
     }
 
-    /// Every skill that the tokens name, sorted by skill and position; `keys[i]` belongs
-    /// to `tokens[i]`. Matches of one skill never overlap (leftmost, then longest);
-    /// those of different skills may.
-    #[must_use]
-    pub fn find(&self, tokens: &[Token], keys: &[WordKeys]) -> Vec<SkillMatch> {
-        let found = self.sequences.occurrences(keys);
-        let mut candidates = Vec::new();
-        for occurrence in &found.all {
-            if let Some(&skill) = self.spelled.get(&occurrence.class) {
-                candidates.push(SkillMatch {
-                    skill,
-                    first: occurrence.first,
-                    end: occurrence.end,
-                });
-            }
-            for &pattern in self
-                .patterns_from
-                .get(&occurrence.class)
-                .map_or(&[][..], Vec::as_slice)
-            {
-                let Pattern { skill, steps } = &self.patterns[pattern as usize];
-                if let Some(end) = found.follow(&steps[1..], occurrence.end, tokens) {
-                    candidates.push(SkillMatch {
-                        skill: *skill,
-                        first: occurrence.first,
-                        end,
-                    });
-                }
-            }
-        }
-        candidates.retain(|m| self.is_supported(*m, &found));
-        keep_leftmost(candidates)
-    }
-
-    /// Every skill that a text without markup names, with its byte span; sorted like
-    /// [`Lexicon::find`].
+    /// Every skill that a text without markup names, with its byte span; sorted by skill
+    /// and position. Matches of one skill never overlap (leftmost, then longest); those
+    /// of different skills may.
     #[must_use]
     pub fn find_in(&self, text: &str) -> Vec<(u32, Range<usize>)> {
         let tokens = token::tokenize(text);
         let stems = Stems::default();
         let mut folded = String::new();
-        let keys: Vec<WordKeys> = tokens
-            .iter()
-            .map(|t| {
-                token::fold(&text[t.span()], &mut folded);
-                self.keys(&folded, &stems.stem(&folded))
-            })
-            .collect();
+        let learn = |token: &Token| {
+            token::fold(&text[token.span()], &mut folded);
+            self.keys(&folded, &stems.stem(&folded))
+        };
+        let keys: Vec<WordKeys> = tokens.iter().map(learn).collect();
+        let forms: Vec<u32> = (0..count(tokens.len())).collect();
+        let words = KnownWords {
+            tokens: &tokens,
+            forms: &forms,
+            keys: &keys,
+        };
+        let mut matches = Vec::new();
+        self.find(words, &mut SearchMemory::default(), &mut matches);
         let span = |m: SkillMatch| {
             tokens[m.first as usize].start as usize..tokens[m.end as usize - 1].end as usize
         };
-        self.find(&tokens, &keys)
-            .into_iter()
-            .map(|m| (m.skill, span(m)))
-            .collect()
+        matches.into_iter().map(|m| (m.skill, span(m))).collect()
+    }
+
+    /// Finds every skill that the words name, sorted by skill and position. Matches of
+    /// one skill never overlap (leftmost, then longest); those of different skills may.
+    pub(crate) fn find(
+        &self,
+        words: KnownWords,
+        memory: &mut SearchMemory,
+        matches: &mut Vec<SkillMatch>,
+    ) {
+        self.automaton.find(words, memory, matches);
     }
 
     /// The token ranges that name a role ("data scientist"), for masking.
-    #[must_use]
-    pub fn role_names(&self, keys: &[WordKeys]) -> Vec<Range<usize>> {
-        let Some(class) = self.role_names else {
-            return Vec::new();
-        };
-        let found = self.sequences.occurrences(keys);
-        found
-            .all
-            .iter()
-            .filter(|o| o.class == class)
-            .map(|o| o.first as usize..o.end as usize)
-            .collect()
+    pub(crate) fn role_names(
+        &self,
+        words: KnownWords,
+        memory: &mut SearchMemory,
+    ) -> Vec<Range<usize>> {
+        self.automaton.role_names(words, memory)
     }
-
-    fn is_supported(&self, m: SkillMatch, found: &Occurrences) -> bool {
-        let skill = m.skill as usize;
-        let near = self.near[skill].is_none_or(|class| {
-            found
-                .around(m)
-                .any(|o| o.class == class && (o.end <= m.first || o.first >= m.end))
-        });
-        let void = self.unless[skill].is_some_and(|class| {
-            found
-                .around(m)
-                .any(|o| o.class == class && o.first <= m.first && o.end >= m.end)
-        });
-        near && !void
-    }
-}
-
-/// Drops what overlaps an earlier (then a longer) match of the same skill.
-fn keep_leftmost(mut matches: Vec<SkillMatch>) -> Vec<SkillMatch> {
-    matches.sort_unstable_by_key(|m| (m.skill, m.first, std::cmp::Reverse(m.end)));
-    let mut last: Option<SkillMatch> = None;
-    matches.retain(|m| {
-        let keep = last.is_none_or(|l| l.skill != m.skill || m.first >= l.end);
-        if keep {
-            last = Some(*m);
-        }
-        keep
-    });
-    matches
 }
 
 fn check_entries(skills: &[Skill]) -> std::result::Result<(), String> {
@@ -344,20 +292,6 @@ struct Sequences {
     stems: HashMap<String, u32>,
     next: HashMap<(u32, u32), u32>,
     classes: Vec<Vec<u32>>,
-}
-
-/// One place where a sequence of some class stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Occurrence {
-    class: u32,
-    first: u32,
-    end: u32,
-}
-
-/// All places of one text, ordered by their first token.
-struct Occurrences {
-    all: Vec<Occurrence>,
-    from: Vec<u32>,
 }
 
 impl Sequences {
@@ -389,83 +323,10 @@ impl Sequences {
             classes.push(class);
         }
     }
-
-    fn occurrences(&self, keys: &[WordKeys]) -> Occurrences {
-        let mut all = Vec::new();
-        let mut from = Vec::with_capacity(keys.len() + 1);
-        let mut nodes = Vec::new();
-        for first in 0..keys.len() {
-            from.push(count(all.len()));
-            if !keys[first].is_known() {
-                continue;
-            }
-            let begin = all.len();
-            nodes.push((0, first));
-            while let Some((node, at)) = nodes.pop() {
-                let Some(key) = keys.get(at) else { continue };
-                for symbol in [key.exact, key.stem] {
-                    let Some(&to) = self.next.get(&(node, symbol)).filter(|_| symbol != 0) else {
-                        continue;
-                    };
-                    let (first, end) = (count(first), count(at + 1));
-                    all.extend(self.classes[to as usize].iter().map(|&class| Occurrence {
-                        class,
-                        first,
-                        end,
-                    }));
-                    nodes.push((to, at + 1));
-                }
-            }
-            all[begin..].sort_unstable_by_key(|o| (std::cmp::Reverse(o.end), o.class));
-        }
-        from.push(count(all.len()));
-        Occurrences { all, from }
-    }
 }
 
 fn count(n: usize) -> u32 {
     u32::try_from(n).expect("texts are limited to 4 GiB")
-}
-
-impl Occurrences {
-    fn starting_at(&self, token: usize) -> &[Occurrence] {
-        match self.from.get(token..token + 2) {
-            Some(&[a, b]) => &self.all[a as usize..b as usize],
-            _ => &[],
-        }
-    }
-
-    /// Those that start within [`NEAR`] tokens of a match, or a little before.
-    fn around(&self, m: SkillMatch) -> impl Iterator<Item = Occurrence> {
-        let first = (m.first as usize).saturating_sub(NEAR);
-        let last = (m.end as usize + NEAR).min(self.from.len() - 1);
-        (first..last).flat_map(|token| self.starting_at(token).iter().copied())
-    }
-
-    /// Where a match ends that continues with `steps` after token `end`, if it does:
-    /// nearest step first, longest sequence first.
-    fn follow(&self, steps: &[Step], end: u32, tokens: &[Token]) -> Option<u32> {
-        let Some((step, rest)) = steps.split_first() else {
-            return Some(end);
-        };
-        for gap in 0..=step.gap {
-            let at = (end + gap) as usize;
-            let crossed = step.gap > 0 && tokens.get(at).is_some_and(|t| t.after_break);
-            if at >= tokens.len() || crossed {
-                return None;
-            }
-            for next in self
-                .starting_at(at)
-                .iter()
-                .filter(|o| o.class == step.class)
-            {
-                if let Some(end) = self.follow(rest, next.end, tokens) {
-                    return Some(end);
-                }
-            }
-        }
-        None
-    }
 }
 
 /// One word of a sequence: a folded exact word, or a stem.
@@ -525,13 +386,14 @@ impl<'a> Compiler<'a> {
             Some(_) => Some(self.element(&format!("@{ROLE_NAMES}"))?),
             None => None,
         };
-        let mut patterns_from: HashMap<u32, Vec<u32>> = HashMap::new();
-        for (id, pattern) in (0..).zip(&patterns) {
-            patterns_from
-                .entry(pattern.steps[0].class)
-                .or_default()
-                .push(id);
-        }
+        let parts = Parts {
+            sequences: self.sequences,
+            spelled,
+            patterns,
+            near,
+            unless,
+            role_names,
+        };
         let groups = sorted(skills.iter().map(|s| s.group.clone()));
         let roles = sorted(skills.iter().flat_map(|s| s.articles.clone()));
         let position =
@@ -547,13 +409,9 @@ impl<'a> Compiler<'a> {
             skills: skills.to_vec(),
             groups,
             roles,
-            sequences: self.sequences,
-            spelled,
-            patterns,
-            patterns_from,
-            near,
-            unless,
-            role_names,
+            automaton: Builder::build(&parts)?,
+            #[cfg(test)]
+            parts,
         })
     }
 
@@ -608,7 +466,8 @@ impl<'a> Compiler<'a> {
                 gap = if width.is_empty() {
                     GAP
                 } else {
-                    width.parse().map_err(|_| bad_gap(pattern, element))?
+                    let width = width.parse().ok().filter(|gap| *gap <= WIDEST_GAP);
+                    width.ok_or_else(|| bad_gap(pattern, element))?
                 };
                 continue;
             }
@@ -669,7 +528,9 @@ impl<'a> Compiler<'a> {
 }
 
 fn bad_gap(pattern: &str, element: &str) -> String {
-    format!("pattern `{pattern}`: `{element}` is no gap; write ~ or ~2")
+    format!(
+        "pattern `{pattern}`: `{element}` is no gap; write ~, or ~2 for at most two words ({WIDEST_GAP} are the limit)"
+    )
 }
 
 /// The words of a text as exact, folded words.
@@ -727,6 +588,7 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: &[&str]) {
         let lexicon = Lexicon::parse(SMALL, "small").unwrap();
+        plain::compared(&lexicon, text);
         let found: Vec<&str> = lexicon
             .find_in(text)
             .into_iter()
@@ -761,6 +623,64 @@ mod tests {
         );
         check("you improve models. Save memory", &[]);
         check("improve models and a b c d e memory", &[]);
+    }
+
+    /// Patterns, phrases and neighbours that overlap in every way.
+    const TANGLED: &str = r#"
+        version = 1
+        [sets]
+        role_names = ["a b", "=c"]
+        x = ["a", "a b", "b c d", "=b c"]
+        y = ["c", "=c d", "d a", "b b"]
+        [[skill]]
+        name = "one"
+        group = "g"
+        spellings = ["a", "a b", "b c a", "d d"]
+        near = ["b d", "c", "@y"]
+        [[skill]]
+        name = "two"
+        group = "g"
+        patterns = ["@x ~ @y", "@x ~2 @y ~ a|b", "a b", "@y ~1 @x @y ~7 @x"]
+        unless = ["a b c", "d c", "b"]
+        [[skill]]
+        name = "three"
+        group = "g"
+        spellings = ["c d"]
+        patterns = ["@y", "@y ~9 @x", "d ~0 d", "=b ~1 =a ~1 =b ~1 =a"]
+        near = ["a a", "as"]
+    "#;
+
+    #[test]
+    fn tables_find_what_the_rules_say() {
+        let lexicon = Lexicon::parse(TANGLED, "tangled").unwrap();
+        let mut state = 1_u32;
+        let mut random = |n: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 16) % n
+        };
+        let words = ["a", "b", "c", "d", "as", "e"];
+        let mut n_found = 0;
+        for length in (0..200).chain([500, 1000]) {
+            let text: String = (0..length)
+                .map(|_| {
+                    let word = words[random(words.len() as u32) as usize];
+                    format!("{word}{}", if random(9) == 0 { ". " } else { " " })
+                })
+                .collect();
+            n_found += plain::compared(&lexicon, &text).len();
+        }
+        assert!(n_found > 5000);
+    }
+
+    #[test]
+    fn the_shipped_lexicon_finds_the_same_as_its_rules() {
+        let lexicon = Lexicon::shipped().unwrap();
+        let postings = include_str!("../datasets/postings.csv");
+        let mut n_found = 0;
+        for text in postings.split("\n\n").step_by(7) {
+            n_found += plain::compared(&lexicon, text).len();
+        }
+        assert!(n_found > 100);
     }
 
     #[test]

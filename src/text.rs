@@ -159,39 +159,44 @@ const INLINE: [&[u8]; 16] = [
 ];
 
 fn is_markup(text: &str) -> bool {
-    has_tags(text) || has_entities(text)
+    let bytes = text.as_bytes();
+    memchr::memchr2_iter(b'<', b'&', bytes).any(|at| match bytes[at] {
+        b'<' => is_tag(&bytes[at + 1..]),
+        _ => is_entity(&bytes[at + 1..]),
+    })
 }
 
 fn has_tags(text: &str) -> bool {
-    text.match_indices('<').any(|(at, _)| {
-        let inside = &text.as_bytes()[at + 1..];
-        let inside = inside.strip_prefix(b"/").unwrap_or(inside);
-        let name = inside
-            .iter()
-            .take_while(|b| b.is_ascii_alphanumeric())
-            .count();
-        let closed = matches!(
-            inside.get(name),
-            Some(b'>' | b'/' | b' ' | b'\t' | b'\n' | b'\r')
-        );
-        closed
-            && TAGS
-                .iter()
-                .any(|tag| inside[..name].eq_ignore_ascii_case(tag.as_bytes()))
-    })
+    let bytes = text.as_bytes();
+    memchr::memchr_iter(b'<', bytes).any(|at| is_tag(&bytes[at + 1..]))
 }
 
-fn has_entities(text: &str) -> bool {
-    text.match_indices('&').any(|(at, _)| {
-        let name = &text.as_bytes()[at + 1..];
-        let name = name.strip_prefix(b"#").unwrap_or(name);
-        let length = name
+/// Whether a tag goes on like this behind its `<`.
+fn is_tag(inside: &[u8]) -> bool {
+    let inside = inside.strip_prefix(b"/").unwrap_or(inside);
+    let name = inside
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric())
+        .count();
+    let closed = matches!(
+        inside.get(name),
+        Some(b'>' | b'/' | b' ' | b'\t' | b'\n' | b'\r')
+    );
+    closed
+        && TAGS
             .iter()
-            .take(10)
-            .take_while(|b| b.is_ascii_alphanumeric())
-            .count();
-        length > 1 && name.get(length) == Some(&b';')
-    })
+            .any(|tag| inside[..name].eq_ignore_ascii_case(tag.as_bytes()))
+}
+
+/// Whether a character reference goes on like this behind its `&`.
+fn is_entity(name: &[u8]) -> bool {
+    let name = name.strip_prefix(b"#").unwrap_or(name);
+    let length = name
+        .iter()
+        .take(10)
+        .take_while(|b| b.is_ascii_alphanumeric())
+        .count();
+    length > 1 && name.get(length) == Some(&b';')
 }
 
 /// Removes tags and decodes character references, once.

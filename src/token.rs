@@ -13,6 +13,8 @@ use std::ops::Range;
 
 use rust_stemmers::{Algorithm, Stemmer};
 
+mod scan;
+
 /// Name and version of the rules in this file; a model records it and is refused by
 /// a program whose rules differ.
 pub const TOKENIZER: &str = "rolecall-words-1";
@@ -24,7 +26,7 @@ pub const STEMMER: &str = "snowball-english-2.2";
 pub const LONGEST_WORD: usize = 48;
 
 /// One word of a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Token {
     /// First byte in the cleaned text.
     pub start: u32,
@@ -43,34 +45,15 @@ impl Token {
 }
 
 /// Splits `text` (at most 4 GiB) into tokens, in order, appended to `tokens`.
+///
+/// # Panics
+/// When the text is longer than 4 GiB.
 pub fn tokenize_into(text: &str, tokens: &mut Vec<Token>) {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    let mut after_break = true;
-    while at < bytes.len() {
-        let (is_word, width) = word_char(text, at);
-        if !is_word {
-            after_break |= is_break(bytes, at);
-            at += width;
-            continue;
-        }
-        let start = at;
-        while at < bytes.len() {
-            let (is_word, width) = word_char(text, at);
-            if !is_word {
-                break;
-            }
-            at += width;
-        }
-        let start = with_leading_dot(bytes, start, at);
-        at = with_trailing_signs(bytes, start, at);
-        tokens.push(Token {
-            start: offset(start),
-            end: offset(at),
-            after_break,
-        });
-        after_break = false;
-    }
+    assert!(
+        u32::try_from(text.len()).is_ok(),
+        "texts are limited to 4 GiB"
+    );
+    scan::scan(text, tokens);
 }
 
 /// The tokens of `text`, in order.
@@ -85,30 +68,6 @@ pub fn tokenize(text: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
     tokenize_into(text, &mut tokens);
     tokens
-}
-
-fn offset(at: usize) -> u32 {
-    u32::try_from(at).expect("texts are limited to 4 GiB")
-}
-
-/// Whether a word character stands at `at`, and how many bytes it takes.
-fn word_char(text: &str, at: usize) -> (bool, usize) {
-    let byte = text.as_bytes()[at];
-    if byte.is_ascii() {
-        return (byte.is_ascii_alphanumeric(), 1);
-    }
-    let c = text[at..]
-        .chars()
-        .next()
-        .expect("`at` is a character boundary");
-    (c.is_alphanumeric(), c.len_utf8())
-}
-
-/// `.net` keeps its dot, which is all that tells it from fishing gear.
-fn with_leading_dot(bytes: &[u8], start: usize, end: usize) -> usize {
-    let dotted =
-        start > 0 && bytes[start - 1] == b'.' && bytes[start..end].eq_ignore_ascii_case(b"net");
-    start - usize::from(dotted)
 }
 
 /// `c++`, `c#` and their like: one letter and the signs right behind it.
@@ -225,6 +184,91 @@ impl Stems {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The rules, character by character: what the masks must come to.
+    pub(super) fn by_characters(text: &str) -> Vec<Token> {
+        let bytes = text.as_bytes();
+        let is_word = |at: usize| text[at..].starts_with(char::is_alphanumeric);
+        let width = |at: usize| text[at..].chars().next().map_or(1, char::len_utf8);
+        let mut tokens = Vec::new();
+        let (mut at, mut after_break) = (0, true);
+        while at < bytes.len() {
+            if !is_word(at) {
+                after_break |= is_break(bytes, at);
+                at += width(at);
+                continue;
+            }
+            let mut start = at;
+            while at < bytes.len() && is_word(at) {
+                at += width(at);
+            }
+            if text[..start].ends_with('.') && text[start..at].eq_ignore_ascii_case("net") {
+                start -= 1;
+            }
+            at = with_trailing_signs(bytes, start, at);
+            tokens.push(Token {
+                start: start as u32,
+                end: at as u32,
+                after_break,
+            });
+            after_break = false;
+        }
+        tokens
+    }
+
+    #[track_caller]
+    fn check_scan(text: &str) {
+        assert_eq!(tokenize(text), by_characters(text), "in {text:?}");
+    }
+
+    #[test]
+    fn blocks_of_64_bytes_leave_no_trace() {
+        let pieces = [
+            "a", "Net", ".net", ".nett", "c++", "c#", "+", "#", ".", ". ", "\n", "é", "•", "–",
+            "中", "𝒳", "\u{200b}", "\0", "7", "x.", "·", "½", "ⁿ", "word", "; ", "İ",
+        ];
+        // Every piece at every place around the first two borders, before every other.
+        for first in pieces {
+            for second in pieces {
+                for filler in ["x", " ", "é", "• "] {
+                    for length in (55..=66).chain(120..=130) {
+                        let mut text = filler.repeat(length / filler.len());
+                        while text.len() < length {
+                            text.push('-');
+                        }
+                        check_scan(&format!("{text}{first}{second}{first} end"));
+                        check_scan(&format!("{text}{first}{second}"));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_byte_is_of_the_same_kind_to_every_processor() {
+        for first in (0..=0xFF).step_by(64) {
+            let block: [u8; 64] = std::array::from_fn(|at| first + at as u8);
+            scan::tests::check_masks(&block);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_scans_as_its_characters_do(text in ".{0,300}", ascii in "[ -~\n]{0,300}") {
+            check_scan(&text);
+            check_scan(&ascii);
+            check_scan(&format!("{ascii}{text}"));
+        }
+
+        #[test]
+        fn any_block_has_the_same_masks_on_every_processor(block in proptest::array::uniform32(0u8..)) {
+            let mut both = [0; 64];
+            both[..32].copy_from_slice(&block);
+            both[32..].copy_from_slice(&block);
+            both[32..].reverse();
+            scan::tests::check_masks(&both);
+        }
+    }
 
     #[track_caller]
     fn check(text: &str, expected: &[&str]) {

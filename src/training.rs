@@ -390,7 +390,7 @@ impl<'a> Corpus<'a> {
         let rows = in_parallel(on, options.threads, Memo::default, |memo, &row| {
             space.analyse(&texts.texts[row], memo).row
         });
-        let n_terms = space.vocabulary().terms().len();
+        let n_terms = space.vocabulary().len();
         let (terms, convergence) = self.fit_block(&rows, 0..n_terms, on, part.terms, options)?;
         let (keywords, _) =
             self.fit_block(&rows, n_terms..space.len(), on, part.keywords, options)?;

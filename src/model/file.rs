@@ -172,9 +172,11 @@ fn write_scorer(name: &str, scorer: &Scorer, out: &mut String) {
         "{name} {skill_scale} {group_scale} {blend_scale} {mask_role_names}"
     );
     let _ = writeln!(out, "bias{}", numbers(linear.bias()));
-    let terms = space.vocabulary().terms();
-    let _ = writeln!(out, "terms {}", terms.len());
-    for (feature, term) in (0..).zip(terms) {
+    let vocabulary = space.vocabulary();
+    let n_terms = vocabulary.len();
+    let _ = writeln!(out, "terms {n_terms}");
+    for feature in 0..n_terms as u32 {
+        let term = vocabulary.term(feature);
         let _ = writeln!(
             out,
             "{}\t{}{}",
@@ -183,9 +185,8 @@ fn write_scorer(name: &str, scorer: &Scorer, out: &mut String) {
             numbers(linear.weights(feature))
         );
     }
-    let _ = writeln!(out, "others {}", space.len() - terms.len());
-    for feature in terms.len()..space.len() {
-        let feature = u32::try_from(feature).expect("feature spaces are small");
+    let _ = writeln!(out, "others {}", space.len() - n_terms);
+    for feature in n_terms as u32..space.len() as u32 {
         let _ = writeln!(
             out,
             "{}{}",
@@ -349,7 +350,11 @@ fn scorer(
     let bias = lines.row(line.strip_prefix("bias\t").unwrap_or_default(), n_labels)?;
     let mut weights = Vec::new();
     let mut terms = Vec::new();
-    for _ in 0..lines.count("terms")? {
+    let n_terms = lines.count("terms")?;
+    if n_terms > Vocabulary::MOST {
+        return Err(lines.damaged("there are more terms than a vocabulary can hold"));
+    }
+    for _ in 0..n_terms {
         let line = lines.next()?;
         let (stems, numbers) = line.split_once('\t').unwrap_or_default();
         let (idf, numbers) = numbers.split_once('\t').unwrap_or_default();
@@ -360,7 +365,8 @@ fn scorer(
         weights.extend(lines.row(numbers, n_labels)?);
     }
     let vocabulary = Vocabulary::new(terms.clone());
-    if vocabulary.terms() != terms {
+    let is_in_place = |(id, term): (u32, &Term)| vocabulary.term(id) == *term;
+    if vocabulary.len() != n_terms || !(0..).zip(&terms).all(is_in_place) {
         return Err(lines.damaged("the terms are not sorted, or one occurs twice"));
     }
     let space = FeatureSpace::new(settings, Arc::clone(lexicon), vocabulary);

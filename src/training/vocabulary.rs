@@ -47,7 +47,7 @@ impl StemmedTexts {
         let texts = texts.iter().map(|text| {
             let words = space.words(text.as_str(), &mut memo);
             let masked = if mask {
-                space.role_names(&words)
+                space.role_names(&words, &mut memo)
             } else {
                 Vec::new()
             };
@@ -116,7 +116,8 @@ impl StemmedTexts {
         let chosen = words
             .into_iter()
             .take(limits.words)
-            .chain(pairs.into_iter().take(limits.pairs));
+            .chain(pairs.into_iter().take(limits.pairs))
+            .take(Vocabulary::MOST);
         Vocabulary::new(
             chosen
                 .map(|(term, c)| Term {

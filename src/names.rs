@@ -1,0 +1,108 @@
+//! Numbered strings: from number to string and back, all in three blocks of memory.
+
+/// Distinct strings, numbered from 0.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Names {
+    /// All strings, one behind the other.
+    text: String,
+    /// Where each of them ends.
+    ends: Vec<u32>,
+    /// Number plus one of a string at the place that its hash says, or at the next free
+    /// one; 0 where there is none. Their number is a power of two.
+    slots: Vec<u32>,
+}
+
+impl Names {
+    /// Numbers the strings in the order given; of equal ones the first counts.
+    pub(crate) fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut all = Self::default();
+        for name in names {
+            all.add(name);
+        }
+        all
+    }
+
+    /// The number of a string, which is added if it is new.
+    pub(crate) fn add(&mut self, name: &str) -> u32 {
+        if (self.len() + 1) * 2 > self.slots.len() {
+            self.grow();
+        }
+        let slot = self.slot(name);
+        if self.slots[slot] == 0 {
+            self.text.push_str(name);
+            let end = u32::try_from(self.text.len()).expect("names are below 4 GiB");
+            self.ends.push(end);
+            self.slots[slot] = self.ends.len() as u32;
+        }
+        self.slots[slot] - 1
+    }
+
+    /// The number of a string.
+    pub(crate) fn get(&self, name: &str) -> Option<u32> {
+        if self.slots.is_empty() {
+            return None;
+        }
+        self.slots[self.slot(name)].checked_sub(1)
+    }
+
+    /// The string with a number below [`Names::len`].
+    pub(crate) fn name(&self, number: u32) -> &str {
+        let at = number as usize;
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[start as usize..self.ends[at] as usize]
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Where `name` is, or where it would be put.
+    fn slot(&self, name: &str) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut slot = hash(name) as usize & mask;
+        while self.slots[slot] != 0 && self.name(self.slots[slot] - 1) != name {
+            slot = (slot + 1) & mask;
+        }
+        slot
+    }
+
+    fn grow(&mut self) {
+        self.slots = vec![0; (self.slots.len() * 2).max(16)];
+        for number in 0..self.len() as u32 {
+            let slot = self.slot(self.name(number));
+            self.slots[slot] = number + 1;
+        }
+    }
+}
+
+/// The same on every machine, because tables of it are written down.
+fn hash(name: &str) -> u32 {
+    let mut hash: u64 = name.len() as u64;
+    for chunk in name.as_bytes().chunks(8) {
+        let mut bytes = [0; 8];
+        bytes[..chunk.len()].copy_from_slice(chunk);
+        hash = (hash ^ u64::from_le_bytes(bytes)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        hash ^= hash >> 32;
+    }
+    hash as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_names_lead_to_each_other() {
+        let words: Vec<String> = (0..3000).map(|n| format!("word {}", n * n)).collect();
+        let names = Names::new(words.iter().map(String::as_str).chain(["", "word 0"]));
+        assert_eq!(names.len(), 3001);
+        for (number, word) in (0..).zip(&words) {
+            assert_eq!(names.get(word), Some(number));
+            assert_eq!(names.name(number), word);
+        }
+        assert_eq!(names.get(""), Some(3000));
+        assert_eq!(names.get("word"), None);
+        assert_eq!(Names::default().get("word"), None);
+    }
+}
