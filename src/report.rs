@@ -5,13 +5,19 @@
 //! follow the model.
 
 use crate::classifier::Classifier;
-use crate::model::Reliability;
+use crate::model::{Model, Reliability, Scorer};
 use crate::posting::Posting;
 use crate::prediction::{Explanation, Prediction, Status};
 
 pub mod account;
+mod ad_page;
+pub mod flip;
 pub mod marks;
+mod page;
+pub mod roles;
 pub mod terminal;
+
+pub use ad_page::ad_page;
 
 /// Probability from which a verdict counts as clear.
 const CLEAR: f64 = 0.8;
@@ -111,4 +117,21 @@ fn reliability(bin: Reliability) -> String {
         "Of {} ads judged about as surely in cross-validation, {share:.0} % were labelled right.",
         bin.postings
     )
+}
+
+/// The `n` features of the description that speak most for a label, each with its weight
+/// above the mean over the labels, strongest first.
+fn strongest_terms(model: &Model, label: usize, n: usize) -> Vec<(String, f64)> {
+    let Scorer { space, linear } = &model.content;
+    let weight = |feature: u32| {
+        let weights = linear.weights(feature);
+        weights[label] - weights.iter().sum::<f64>() / weights.len() as f64
+    };
+    let mut terms: Vec<(u32, f64)> = (0..space.len() as u32).map(|f| (f, weight(f))).collect();
+    terms.sort_by(|a, b| b.1.total_cmp(&a.1));
+    terms.truncate(n);
+    terms
+        .into_iter()
+        .map(|(f, weight)| (space.describe(f).1, weight))
+        .collect()
 }

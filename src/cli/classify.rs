@@ -7,13 +7,17 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Failure, ModelArguments, Outcome, mistaken_for_file, name_of, output, paste, read_input, warn,
+    write_whole,
 };
 use crate::ad::Ad;
 use crate::classifier::Classifier;
 use crate::posting::Posting;
 use crate::prediction::{Evidence, Explanation};
-use crate::report::View;
 use crate::report::terminal::Terminal;
+use crate::report::{self, View};
+
+/// A page has room for at least this many terms.
+const EVIDENCE_ON_A_PAGE: usize = 40;
 
 /// Label one job ad and show what decided it
 ///
@@ -34,6 +38,9 @@ pub struct Arguments {
     /// Print the ad too, with the words that decided marked in it
     #[arg(long, conflicts_with = "json")]
     highlight: bool,
+    /// Write a page about the ad, one self-contained HTML file; `-` prints it instead of the text
+    #[arg(long, value_name = "OUT")]
+    html: Option<PathBuf>,
     /// How many terms of evidence to show
     #[arg(long, value_name = "N", default_value_t = 12)]
     evidence: usize,
@@ -56,6 +63,20 @@ pub fn run(arguments: &Arguments) -> Outcome {
     }
     let explanation = classifier.explain(posting);
     let mut out = output();
+    if let Some(path) = &arguments.html {
+        let view = View {
+            classifier: &classifier,
+            posting,
+            explanation: &explanation,
+            terms: arguments.evidence.max(EVIDENCE_ON_A_PAGE),
+        };
+        let page = report::ad_page(&view);
+        if path == Path::new("-") {
+            io::stdout().write_all(page.as_bytes())?;
+            return Ok(());
+        }
+        write_whole(path, page.as_bytes())?;
+    }
     if arguments.json {
         writeln!(
             out,

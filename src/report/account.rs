@@ -28,6 +28,18 @@ impl Line {
     pub fn is_term(&self) -> bool {
         !matches!(self.evidence.kind, EvidenceKind::Bias | EvidenceKind::Rest)
     }
+
+    /// What it is called: the term, in quotes where it stands in the title.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let term = &self.evidence.term;
+        match self.evidence.kind {
+            EvidenceKind::Bias => "before reading a word".to_owned(),
+            EvidenceKind::Rest => term.replace("more", "more terms"),
+            EvidenceKind::Title => format!("“{term}”"),
+            _ => term.clone(),
+        }
+    }
 }
 
 impl Account {

@@ -136,11 +136,11 @@ impl Terminal {
             if !side.is_empty() {
                 let head = self.paint(Style::new().bold(), &format!("{head} {name}"));
                 out.push_str(&format!("\n  {head}\n"));
-                side.iter().for_each(|l| out.push_str(&chart.line(l)));
+                out.extend(side.iter().map(|l| chart.line(l)));
             }
         }
         out.push('\n');
-        others.iter().for_each(|l| out.push_str(&chart.line(l)));
+        out.extend(others.iter().map(|l| chart.line(l)));
         let next = view.prediction().ranking().get(1).map(|&next| {
             let score = signed(total(view.explanation, next));
             format!("; {}, the next, has {score}", view.name(next))
@@ -308,7 +308,7 @@ impl<'a> Chart<'a> {
         let free = terminal
             .columns()
             .saturating_sub(2 + 6 + 2 + 2 + 2 + 3 + note);
-        let widest = most(&|l| chart.name(l).width());
+        let widest = most(&|l| line_name(l).width());
         chart.term = widest.min(free * 3 / 5);
         let room = free.saturating_sub(chart.term).min(WIDEST_BAR);
         let size = |sign: i64| {
@@ -321,16 +321,6 @@ impl<'a> Chart<'a> {
         chart.left = (against * chart.columns_per_hundredth).ceil() as usize;
         chart.right = (favour * chart.columns_per_hundredth).ceil() as usize;
         chart
-    }
-
-    fn name(&self, line: &Line) -> String {
-        use crate::prediction::EvidenceKind::{Bias, Rest, Title};
-        match line.evidence.kind {
-            Bias => "before reading a word".to_owned(),
-            Rest => line.evidence.term.replace("more", "more terms"),
-            Title => format!("“{}”", visible(&line.evidence.term)),
-            _ => visible(&line.evidence.term),
-        }
     }
 
     fn note(&self, line: &Line) -> String {
@@ -356,8 +346,8 @@ impl<'a> Chart<'a> {
             f if f > 0.0 => style_of(self.label),
             _ => style_of(line.evidence.leaning()),
         };
-        let pad = " ".repeat(self.term.saturating_sub(self.name(line).width()));
-        let name = shortened(&self.name(line), self.term);
+        let pad = " ".repeat(self.term.saturating_sub(line_name(line).width()));
+        let name = shortened(&line_name(line), self.term);
         if !line.is_term() {
             let text = format!("{:>6}  {name}", signed(line.hundredths));
             return format!("  {}\n", self.terminal.paint(style, &text));
@@ -380,6 +370,11 @@ impl<'a> Chart<'a> {
         );
         text.trim_end().to_owned() + "\n"
     }
+}
+
+/// What a line is called.
+fn line_name(line: &Line) -> String {
+    visible(&line.name())
 }
 
 /// A bar that grows to the right, to an eighth of a column.
