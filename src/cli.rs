@@ -13,8 +13,10 @@ use crate::classifier::{self, Classifier};
 use crate::error::Error;
 
 mod classify;
+mod completions;
 mod evaluate;
 mod label;
+mod man;
 mod paste;
 mod scores;
 mod skills;
@@ -40,6 +42,8 @@ enum Command {
     Skills(skills::Arguments),
     Train(train::Arguments),
     Evaluate(evaluate::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 /// Which model predicts, wherever predictions are made.
@@ -122,6 +126,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(Cli {
             command: Command::Train(arguments),
         }) => train::run(&arguments).map(|()| Exit::Done),
+        Ok(Cli {
+            command: Command::Completions(arguments),
+        }) => completions::run(&arguments).map(|()| Exit::Done),
+        Ok(Cli {
+            command: Command::Man(arguments),
+        }) => man::run(&arguments).map(|()| Exit::Done),
         Ok(Cli {
             command: Command::Evaluate(arguments),
         }) => evaluate::run(&arguments).map(|()| Exit::Done),
@@ -259,4 +269,17 @@ fn name_of(path: &Path) -> String {
     } else {
         path.display().to_string()
     }
+}
+
+/// Writes beside the name and renames, so that no half model ever carries it.
+fn write_whole(path: &Path, bytes: &[u8]) -> crate::Result<()> {
+    let io = |source| crate::Error::Io {
+        action: "write",
+        path: path.to_owned(),
+        source,
+    };
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".part");
+    std::fs::write(&beside, bytes).map_err(io)?;
+    std::fs::rename(&beside, path).map_err(io)
 }

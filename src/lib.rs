@@ -32,7 +32,7 @@
 //! and [`labelling`] takes them through the flow to [`writers`], at any size.
 //!
 //! Beside the flow stand [`training`], which makes models, and [`evaluation`], which
-//! measures them. Nothing here prints or exits.
+//! measures them; `report` draws what they say. Nothing here prints or exits.
 
 pub mod ad;
 pub mod classifier;
@@ -49,6 +49,8 @@ mod names;
 pub mod posting;
 pub mod prediction;
 pub mod readers;
+#[cfg(feature = "report")]
+pub mod report;
 pub mod skills;
 mod table;
 pub mod text;

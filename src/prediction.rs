@@ -133,6 +133,15 @@ impl Evidence {
         let mean = self.contributions.iter().sum::<f64>() / self.contributions.len() as f64;
         self.contributions[label] - mean
     }
+
+    /// The label that it speaks for most; the first of equals.
+    #[must_use]
+    pub fn leaning(&self) -> usize {
+        let c = &self.contributions;
+        (0..c.len())
+            .max_by(|&a, &b| c[a].total_cmp(&c[b]).then(b.cmp(&a)))
+            .unwrap_or(0)
+    }
 }
 
 /// A prediction together with all its evidence, strongest first.

@@ -95,6 +95,30 @@ impl<'a> Text<'a> {
         start..end
     }
 
+    /// The span of the cleaned text that a span of the source stands for: what
+    /// [`Text::source_span`] leads back from. Empty where all of it was removed.
+    #[must_use]
+    pub fn clean_span(&self, span: Range<usize>) -> Range<usize> {
+        if self.pieces.is_empty() || span.is_empty() {
+            return span;
+        }
+        let begin = self.pieces.partition_point(|p| p.source.end <= span.start);
+        let end = self.pieces.partition_point(|p| p.source.start < span.end);
+        let Some(pieces) = self.pieces.get(begin..end).filter(|p| !p.is_empty()) else {
+            return 0..0;
+        };
+        let (first, last) = (&pieces[0], &pieces[pieces.len() - 1]);
+        let start = match span.start.checked_sub(first.source.start) {
+            Some(inside) if first.is_copy() => first.clean.start + inside,
+            _ => first.clean.start,
+        };
+        let end = match last.source.end.checked_sub(span.end) {
+            Some(inside) if last.is_copy() => last.clean.end - inside,
+            _ => last.clean.end,
+        };
+        start..end
+    }
+
     fn piece_at(&self, clean: usize) -> &Piece {
         let at = self.pieces.partition_point(|p| p.clean.end <= clean);
         &self.pieces[at.min(self.pieces.len() - 1)]
@@ -357,7 +381,9 @@ mod tests {
     fn check_span(source: &str, word: &str, expected: &str) {
         let text = Text::new(source);
         let at = text.as_str().find(word).expect("the word is there");
-        assert_eq!(&source[text.source_span(at..at + word.len())], expected);
+        let span = text.source_span(at..at + word.len());
+        assert_eq!(text.clean_span(span.clone()), at..at + word.len());
+        assert_eq!(&source[span], expected);
     }
 
     #[test]

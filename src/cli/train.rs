@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Failure, Outcome, name_of, read_input, scores};
+use super::{Failure, Outcome, name_of, read_input, scores, write_whole};
 use crate::model::file;
 use crate::skills::Lexicon;
 use crate::training::{self, Trained, TrainingOptions, table};
@@ -51,19 +51,6 @@ pub fn run(arguments: &Arguments) -> Outcome {
     write_whole(&arguments.output, text.as_bytes())?;
     anstream::eprintln!("model {id} written to {}", arguments.output.display());
     Ok(())
-}
-
-/// Writes beside the name and renames, so that no half model ever carries it.
-fn write_whole(path: &PathBuf, bytes: &[u8]) -> crate::Result<()> {
-    let io = |source| crate::Error::Io {
-        action: "write",
-        path: path.clone(),
-        source,
-    };
-    let mut beside = path.clone().into_os_string();
-    beside.push(".part");
-    std::fs::write(&beside, bytes).map_err(io)?;
-    std::fs::rename(&beside, path).map_err(io)
 }
 
 fn report(trained: &Trained) {
