@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::posting::Posting;
+use crate::text::Text;
 use crate::title;
 
 /// The fields of a `JobPosting` that make up its description, in this order.
@@ -45,6 +46,9 @@ const BINARY: [(&[u8], &str); 8] = [
     (b"{\\rtf", "an RTF document; save it as plain text"),
 ];
 
+const NO_TEXT: &str =
+    "this is no text, or text in an unusual encoding; give the ad as UTF-8 text or HTML";
+
 /// An ad as it was pasted or saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ad {
@@ -52,6 +56,9 @@ pub struct Ad {
     pub title: Option<String>,
     /// The description; evidence spans are byte offsets into it.
     pub description: String,
+    /// Where the description begins in the text that was given, in bytes; 0 where it was
+    /// taken out of a structured posting.
+    pub offset: usize,
     /// Things worth telling whoever gave it.
     pub warnings: Vec<String>,
 }
@@ -82,9 +89,15 @@ impl Ad {
             ));
         }
         if let Some((title, description)) = postings.into_iter().next() {
+            if title.is_none() && description.trim().is_empty() {
+                return Err(wrong(
+                    "a JobPosting without title and description".to_owned(),
+                ));
+            }
             return Ok(Self {
                 title,
                 description,
+                offset: 0,
                 warnings,
             });
         }
@@ -94,10 +107,11 @@ impl Ad {
                     .to_owned(),
             );
         }
-        let (title, description) = title::split_title(&text);
+        let (title, offset) = first_line_title(&text);
         Ok(Self {
-            title: title.map(str::to_owned),
-            description: description.to_owned(),
+            title,
+            description: text[offset..].to_owned(),
+            offset,
             warnings,
         })
     }
@@ -112,21 +126,47 @@ impl Ad {
     }
 }
 
+/// The title on the first line that a reader sees, and where the rest begins in the source.
+fn first_line_title(source: &str) -> (Option<String>, usize) {
+    let text = Text::new(source);
+    let (title, rest) = title::split_title(text.as_str());
+    let Some(title) = title else { return (None, 0) };
+    let end = text.as_str().len() - rest.len();
+    (Some(title.to_owned()), text.source_span(0..end).end)
+}
+
+/// More control and replacement characters than this share are no text.
+const MOST_NOISE: f64 = 0.02;
+
+fn is_noise(c: char) -> bool {
+    c == '\u{fffd}' || (c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{c}'))
+}
+
+/// Whether a text is bytes that only happened to decode.
+fn is_binary(text: &str) -> bool {
+    let noise = text.chars().filter(|c| is_noise(*c)).count();
+    text.contains('\0') || noise as f64 > MOST_NOISE * text.chars().count() as f64 && noise > 3
+}
+
 /// Bytes to text: UTF-8, or UTF-16 with its mark.
 fn decode(bytes: &[u8], warnings: &mut Vec<String>) -> std::result::Result<String, String> {
     if let Some((_, what)) = BINARY.iter().find(|(magic, _)| bytes.starts_with(magic)) {
         return Err(format!("this is {what}"));
     }
     if let Some(units) = utf16_units(bytes) {
-        return Ok(String::from_utf16_lossy(&units));
+        let text = String::from_utf16_lossy(&units);
+        return if is_binary(&text) {
+            Err(NO_TEXT.to_owned())
+        } else {
+            Ok(text)
+        };
     }
     if let Some(at) = bytes.iter().position(|&b| b == 0) {
-        return Err(format!(
-            "byte {at} is NUL, so this is no text; give the ad as plain text or HTML"
-        ));
+        return Err(format!("byte {at} is NUL, so {NO_TEXT}"));
     }
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     match std::str::from_utf8(bytes) {
+        Ok(text) if is_binary(text) => Err(NO_TEXT.to_owned()),
         Ok(text) => Ok(text.to_owned()),
         Err(error) => {
             let at = error.valid_up_to();
@@ -134,7 +174,12 @@ fn decode(bytes: &[u8], warnings: &mut Vec<String>) -> std::result::Result<Strin
                 "byte {at} (0x{:02X}) is not UTF-8; undecodable bytes are shown as \u{fffd}",
                 bytes[at]
             ));
-            Ok(String::from_utf8_lossy(bytes).into_owned())
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            if is_binary(&text) {
+                Err(NO_TEXT.to_owned())
+            } else {
+                Ok(text)
+            }
         }
     }
 }
@@ -160,7 +205,7 @@ fn structured_postings(text: &str) -> std::result::Result<Vec<TitleAndText>, Str
     let trimmed = text.trim_start();
     let mut postings = Vec::new();
     if looks_like_json(trimmed) {
-        let value: Value = serde_json::from_str(trimmed).map_err(|e| {
+        let value = parse_leniently(trimmed).map_err(|e| {
             format!("this looks like JSON but does not parse ({e}); give the ad's text or a complete JobPosting")
         })?;
         collect_postings(&value, &mut postings);
@@ -171,7 +216,7 @@ fn structured_postings(text: &str) -> std::result::Result<Vec<TitleAndText>, Str
         }
     } else if trimmed.starts_with('<') || text.contains("application/ld+json") {
         for script in json_ld_scripts(text) {
-            if let Ok(value) = serde_json::from_str(&script) {
+            if let Ok(value) = parse_leniently(&script) {
                 collect_postings(&value, &mut postings);
             }
         }
@@ -193,15 +238,28 @@ fn collect_postings(value: &Value, postings: &mut Vec<TitleAndText>) {
         Value::Array(values) => values.iter().for_each(|v| collect_postings(v, postings)),
         Value::Object(fields) => {
             if is_job_posting(value) {
-                let text = |name: &str| fields.get(name).and_then(Value::as_str);
-                let parts: Vec<&str> = DESCRIPTION_FIELDS.iter().filter_map(|f| text(f)).collect();
-                let title = text("title").map(str::trim).filter(|t| !t.is_empty());
-                postings.push((title.map(str::to_owned), parts.join("\n")));
+                let text = |name: &str| fields.get(name).map(strings).unwrap_or_default();
+                let parts: Vec<&str> = DESCRIPTION_FIELDS
+                    .iter()
+                    .flat_map(|field| text(field))
+                    .collect();
+                let title = text("title").join(" ");
+                let title = Text::new(&title).as_str().trim().to_owned();
+                postings.push((Some(title).filter(|t| !t.is_empty()), parts.join("\n")));
             } else {
                 fields.values().for_each(|v| collect_postings(v, postings));
             }
         }
         _ => {}
+    }
+}
+
+/// A string, or the strings of an array.
+fn strings(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(values) => values.iter().flat_map(strings).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -216,6 +274,31 @@ fn is_job_posting(value: &Value) -> bool {
     }
 }
 
+/// JSON as web pages hold it: line breaks stand raw in its strings, and it may be wrapped
+/// in CDATA. Outside strings the spaces put for them mean nothing.
+fn parse_leniently(script: &str) -> serde_json::Result<Value> {
+    let script = script.trim();
+    let script = script
+        .trim_start_matches("//")
+        .trim_start()
+        .strip_prefix("<![CDATA[")
+        .unwrap_or(script);
+    let script = script
+        .trim_end_matches("//")
+        .trim_end()
+        .strip_suffix("]]>")
+        .unwrap_or(script);
+    serde_json::from_str(&script.replace(|c: char| c.is_control(), " "))
+}
+
+/// `application/ld+json`, with or without parameters.
+fn is_json_ld(media_type: &[u8]) -> bool {
+    let essence = media_type.split(|b| *b == b';').next().unwrap_or_default();
+    essence
+        .trim_ascii()
+        .eq_ignore_ascii_case(b"application/ld+json")
+}
+
 /// The contents of `<script type="application/ld+json">`.
 fn json_ld_scripts(page: &str) -> Vec<String> {
     let mut emitter = html5gum::emitters::default::DefaultEmitter::<usize>::new_with_span();
@@ -227,7 +310,7 @@ fn json_ld_scripts(page: &str) -> Vec<String> {
         match token {
             Html::StartTag(tag) if &tag.name[..] == b"script" => {
                 let kind = tag.attributes.get(&b"type"[..]);
-                inside = kind.is_some_and(|k| k.value.eq_ignore_ascii_case(b"application/ld+json"));
+                inside = kind.is_some_and(|k| is_json_ld(&k.value));
                 if inside {
                     scripts.push(String::new());
                 }
@@ -244,15 +327,17 @@ fn json_ld_scripts(page: &str) -> Vec<String> {
     scripts
 }
 
-/// Whether a text seems to hold more than one ad: several lines labelled as a title, or
-/// several that look like one, each with an ad's worth of text behind it.
+/// Whether a text seems to hold more than one ad: several lines that look like a title, each
+/// alone between blank lines and with an ad's worth of text behind it.
 fn several_ads(text: &str) -> bool {
-    const LEAST: usize = 400;
-    let mut titles = 0;
+    const LEAST: usize = 1000;
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let mut behind = LEAST;
-    for line in text.lines() {
-        let blank_line = format!("{line}\nx");
-        if behind >= LEAST && title::split_title(&blank_line).0.is_some() {
+    let mut titles = 0;
+    for (at, line) in lines.iter().enumerate() {
+        let is_blank = |at: usize| lines.get(at).is_none_or(|line| line.is_empty());
+        let stands_alone = (at == 0 || is_blank(at - 1)) && is_blank(at + 1);
+        if behind >= LEAST && stands_alone && title::is_title(line) {
             titles += 1;
             behind = 0;
         }
@@ -322,7 +407,7 @@ mod tests {
         );
         check_refused(
             b"abc\0def",
-            "byte 3 is NUL, so this is no text; give the ad as plain text or HTML",
+            "byte 3 is NUL, so this is no text, or text in an unusual encoding; give the ad as UTF-8 text or HTML",
         );
         check_refused(
             b"{\"a\": 1}",
@@ -338,8 +423,8 @@ mod tests {
             ad.warnings,
             ["byte 3 (0xE9) is not UTF-8; undecodable bytes are shown as \u{fffd}"]
         );
-        let body = "We build things with care and pay well for it. ".repeat(10);
-        let two = format!("Data Scientist\n{body}\n\nNurse\n{body}");
+        let body = "We build things with care and pay well for it. ".repeat(25);
+        let two = format!("Data Scientist\n\n{body}\n\nStaff Nurse\n\n{body}");
         assert_eq!(Ad::read(two.as_bytes(), "x").unwrap().warnings.len(), 1);
     }
 

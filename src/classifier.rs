@@ -17,8 +17,12 @@ use crate::token::Token;
 /// The default model, trained on real postings.
 const EMBEDDED: &[u8] = include_bytes!("../models/default.model");
 
-/// Without a known skill, this many known words are the least that is judged.
+/// A description with fewer different known words, and fewer different skills than
+/// [`FEWEST_SKILLS`], says too little to be judged.
 const FEWEST_WORDS: usize = 8;
+
+/// This many different skills are enough, whatever the other words.
+const FEWEST_SKILLS: usize = 3;
 
 /// Labels postings. It is immutable, `Send + Sync`, and neither prints nor exits.
 ///
@@ -101,7 +105,7 @@ impl Classifier {
     pub fn among<S: AsRef<str>>(mut self, labels: &[S]) -> Result<Self> {
         let mut among = vec![false; self.model.labels.len()];
         for label in labels {
-            let label = label.as_ref();
+            let label = label.as_ref().trim();
             let known = self
                 .model
                 .labels
@@ -121,6 +125,12 @@ impl Classifier {
     #[must_use]
     pub fn labels(&self) -> &[String] {
         &self.model.labels
+    }
+
+    /// Whether all labels may be chosen; if not, no table of reliability applies.
+    #[must_use]
+    pub fn is_unrestricted(&self) -> bool {
+        self.among.iter().all(|among| *among)
     }
 
     /// The model's id: the first 12 hexadecimal digits of its checksum.
@@ -196,20 +206,18 @@ impl Classifier {
             content,
             title: found_in_title,
         } = scratch;
-        let mut logits = content.logits.clone();
-        if title.is_some() {
-            title::add(&mut logits, &found_in_title.logits, self.model.title_weight);
-        }
-        let temperature = self.calibration(title.is_some()).temperature;
-        for z in &mut logits {
-            *z /= temperature;
-        }
         let words = &content.analysis.words;
         let language =
             language::detect_among(text.as_str(), words.tokens.len(), words.function_words);
         let title_says_something =
             title.is_some() && found_in_title.analysis.row.iter().next().is_some();
         let status = self.status(&content.analysis, language, title_says_something);
+        let shares = self.shares(status, title.is_some());
+        let mut logits = vec![0.0; self.model.labels.len()];
+        title::add(&mut logits, &content.logits, shares.content);
+        if title.is_some() {
+            title::add(&mut logits, &found_in_title.logits, shares.title);
+        }
         let probabilities = self.probabilities(&logits);
         let is_labelled = matches!(status, Status::Ok | Status::TitleOnly);
         let prediction = Prediction {
@@ -224,16 +232,41 @@ impl Classifier {
         Judgement {
             text,
             title,
-            temperature,
+            shares,
             prediction,
         }
     }
 
+    /// What description and title count: as calibrated together, or the title alone where
+    /// the description says nothing.
+    fn shares(&self, status: Status, has_title: bool) -> Shares {
+        let temperature = self.calibration(has_title).temperature;
+        if status == Status::TitleOnly {
+            return Shares {
+                content: 0.0,
+                title: 1.0 / temperature,
+            };
+        }
+        let title = if has_title {
+            self.model.title_weight / temperature
+        } else {
+            0.0
+        };
+        Shares {
+            content: 1.0 / temperature,
+            title,
+        }
+    }
+
     fn status(&self, content: &Analysis, language: Option<&str>, has_title: bool) -> Status {
-        let known_words = content.row.iter().take(FEWEST_WORDS).count();
+        let n_words = self.model.content.space.vocabulary().n_words() as u32;
+        let known_words = content.row.iter().filter(|(id, _)| *id < n_words);
+        let known_words = known_words.take(FEWEST_WORDS).count();
+        let known_skills = content.skills.chunk_by(|a, b| a.skill == b.skill);
+        let known_skills = known_skills.take(FEWEST_SKILLS).count();
         if language.is_some_and(|l| !self.model.languages.iter().any(|known| known == l)) {
             Status::Foreign
-        } else if !content.skills.is_empty() || known_words >= FEWEST_WORDS {
+        } else if known_skills >= FEWEST_SKILLS || known_words >= FEWEST_WORDS {
             Status::Ok
         } else if has_title {
             Status::TitleOnly
@@ -274,7 +307,7 @@ impl Classifier {
             Kind::Skill => EvidenceKind::Skill,
             Kind::Group => EvidenceKind::Group,
         };
-        let factor = 1.0 / judgement.temperature;
+        let factor = judgement.shares.content;
         places.evidence(scorer, analysis, &judgement.text, factor, kinds)
     }
 
@@ -284,22 +317,16 @@ impl Classifier {
         };
         let analysis = &scratch.title.analysis;
         let places = Places::of(scorer, analysis);
-        let factor = self.model.title_weight / judgement.temperature;
+        let factor = judgement.shares.title;
         places.evidence(scorer, analysis, title, factor, |_| EvidenceKind::Title)
     }
 
     fn bias(&self, judgement: &Judgement) -> Evidence {
-        let mut bias = self.model.content.linear.bias().to_vec();
-        if let Some(scorer) = self
-            .model
-            .title
-            .as_ref()
-            .filter(|_| judgement.title.is_some())
-        {
-            title::add(&mut bias, scorer.linear.bias(), self.model.title_weight);
-        }
-        for b in &mut bias {
-            *b /= judgement.temperature;
+        let mut bias = vec![0.0; self.model.labels.len()];
+        let Shares { content, title } = judgement.shares;
+        title::add(&mut bias, self.model.content.linear.bias(), content);
+        if let Some(scorer) = self.model.title.as_ref() {
+            title::add(&mut bias, scorer.linear.bias(), title);
         }
         Evidence {
             kind: EvidenceKind::Bias,
@@ -325,8 +352,15 @@ fn first_largest(values: &[f64]) -> usize {
 struct Judgement<'a> {
     text: Text<'a>,
     title: Option<Text<'a>>,
-    temperature: f64,
+    shares: Shares,
     prediction: Prediction,
+}
+
+/// What the logits of description and title are multiplied with before they are added.
+#[derive(Debug, Clone, Copy)]
+struct Shares {
+    content: f64,
+    title: f64,
 }
 
 /// Which features stand at which tokens, and what each place is shown as.

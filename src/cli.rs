@@ -233,7 +233,7 @@ fn read_input(path: &Path, limit: u64) -> crate::Result<Vec<u8>> {
     if from_stdin {
         io::stdin()
             .lock()
-            .take(limit + 1)
+            .take(limit.saturating_add(1))
             .read_to_end(&mut bytes)
             .map_err(io)?;
     } else {
@@ -247,7 +247,9 @@ fn read_input(path: &Path, limit: u64) -> crate::Result<Vec<u8>> {
                 reason,
             });
         }
-        file.take(limit + 1).read_to_end(&mut bytes).map_err(io)?;
+        file.take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(io)?;
     }
     if bytes.len() as u64 > limit {
         let reason = format!(

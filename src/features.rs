@@ -8,9 +8,9 @@
 //! | words | stem | (1 + ln count) · idf, unit length together with the pairs |
 //! | pairs | two adjacent stems | the same |
 //! | skills | lexicon entry | ln(1 + count), unit length, times `skill_scale` |
-//! | groups | lexicon group | its share of all skill mentions, times `group_scale` |
-//! | roles | (document, role) pair | share of the mentions that the article gives to the role, times `group_scale` |
-//! | blends | two groups | √(share · share), times `blend_scale` |
+//! | groups | lexicon group | its share of Σ ln(1 + count) over all skills, times `group_scale` |
+//! | roles | (document, role) pair | its share of the same sum over all such pairs, times `group_scale` |
+//! | blends | two `duty-` groups | √(share · share), times `blend_scale`; none where that is 0 |
 //!
 //! idf is ln((1 + n) / (1 + df)) + 1 for n training postings of which df hold the
 //! term (Salton & Buckley 1988, as scikit-learn smooths it).

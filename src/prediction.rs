@@ -7,7 +7,7 @@ use std::ops::Range;
 pub enum Status {
     /// The description was read and labelled.
     Ok,
-    /// The description says nothing; the label rests on the title alone.
+    /// The description says too little; label and probabilities rest on the title alone.
     TitleOnly,
     /// Too few known words to judge: no label.
     Short,

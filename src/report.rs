@@ -89,7 +89,11 @@ impl<'a> View<'a> {
                 );
             }
             let calibration = self.classifier.calibration(self.posting.title.is_some());
-            if let Some(bin) = calibration.reliability_of(prediction.confidence()) {
+            let is_measured = prediction.status == Status::Ok && self.classifier.is_unrestricted();
+            if let Some(bin) = calibration
+                .reliability_of(prediction.confidence())
+                .filter(|_| is_measured)
+            {
                 remarks.push(reliability(bin));
             }
         }

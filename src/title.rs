@@ -7,8 +7,19 @@
 /// A first line longer than this many characters is prose, not a title.
 const LONGEST: usize = 90;
 
+/// What stands before a title, followed by a colon.
+const LABELS: [&str; 7] = [
+    "job title",
+    "title",
+    "position",
+    "position title",
+    "role",
+    "job description",
+    "vacancy",
+];
+
 /// Words of which a job title has at least one.
-const TITLE_WORDS: [&str; 58] = [
+const TITLE_WORDS: [&str; 65] = [
     "accountant",
     "administrator",
     "advisor",
@@ -22,6 +33,7 @@ const TITLE_WORDS: [&str; 58] = [
     "coach",
     "consultant",
     "controller",
+    "cto",
     "coordinator",
     "counsel",
     "designer",
@@ -31,7 +43,6 @@ const TITLE_WORDS: [&str; 58] = [
     "driver",
     "economist",
     "engineer",
-    "engineering",
     "executive",
     "expert",
     "fellow",
@@ -41,21 +52,27 @@ const TITLE_WORDS: [&str; 58] = [
     "lead",
     "leader",
     "lecturer",
+    "mle",
     "machinist",
     "manager",
     "mechanic",
+    "member",
     "mlops",
+    "modeler",
     "nurse",
     "officer",
     "operator",
     "owner",
     "physician",
+    "paralegal",
+    "partner",
     "postdoc",
     "president",
     "principal",
     "producer",
     "professor",
     "programmer",
+    "quant",
     "recruiter",
     "representative",
     "researcher",
@@ -63,6 +80,7 @@ const TITLE_WORDS: [&str; 58] = [
     "specialist",
     "statistician",
     "strategist",
+    "swe",
     "supervisor",
     "teacher",
     "technician",
@@ -87,7 +105,7 @@ pub fn split_title(ad: &str) -> (Option<&str>, &str) {
         None => return (None, ad),
     };
     let title = bare_title(line);
-    if looks_like_title(title) && !rest.trim().is_empty() {
+    if is_title(line) && !rest.trim().is_empty() {
         (Some(title), rest)
     } else {
         (None, ad)
@@ -96,40 +114,63 @@ pub fn split_title(ad: &str) -> (Option<&str>, &str) {
 
 /// The line without Markdown's heading marks and labels such as "Job title:".
 fn bare_title(line: &str) -> &str {
-    let line = line
-        .trim()
-        .trim_start_matches('#')
-        .trim_matches(|c: char| c == '*' || c.is_whitespace());
-    let label = ["job title:", "title:", "position:", "role:"]
-        .into_iter()
-        .find(|label| {
-            line.get(..label.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(label))
-        });
-    line[label.map_or(0, str::len)..].trim()
+    let is_mark = |c: char| c == '*' || c == '_' || c.is_whitespace();
+    let line = line.trim().trim_start_matches('#').trim_matches(is_mark);
+    let Some((label, title)) = line.split_once(':') else {
+        return line;
+    };
+    let label = label.trim_matches(is_mark);
+    let is_label = LABELS.iter().any(|known| known.eq_ignore_ascii_case(label));
+    if is_label {
+        title.trim_matches(is_mark)
+    } else {
+        line
+    }
 }
 
-fn looks_like_title(line: &str) -> bool {
-    let words: Vec<&str> = line
+/// Whether a line could be a job's title.
+#[must_use]
+pub fn is_title(line: &str) -> bool {
+    let is_bullet = line
+        .trim_start()
+        .starts_with(['-', '•', '·', '●', '▪', '+', '>'])
+        || line.trim_start().starts_with("* ");
+    let title = bare_title(line);
+    let words: Vec<&str> = title
         .split(|c: char| !c.is_alphanumeric())
         .filter(|w| !w.is_empty())
         .collect();
-    let names_a_profession = words.iter().any(|word| {
+    let is_short = title.chars().count() <= LONGEST && words.len() <= 14;
+    // "Experience: 5 years as engineer" names something else before its colon.
+    let head = title.split(": ").next().unwrap_or_default();
+    is_short
+        && !is_bullet
+        && !title.contains('<')
+        && names_a_profession(head)
+        && !is_prose(title, &words)
+}
+
+fn names_a_profession(text: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric()).any(|word| {
+        let singular = word.strip_suffix('s').unwrap_or(word);
         TITLE_WORDS
             .iter()
-            .any(|t| t.eq_ignore_ascii_case(word.trim_end_matches('s')))
-    });
-    let reads_like_prose = line.ends_with(['.', '!', '?', ':', ';', ','])
-        || words.iter().any(|w| {
-            ["we", "you", "our", "your", "is", "are", "us", "will"]
-                .iter()
-                .any(|p| p.eq_ignore_ascii_case(w))
-        });
-    line.chars().count() <= LONGEST
-        && words.len() <= 14
-        && names_a_profession
-        && !reads_like_prose
-        && !line.contains('<')
+            .any(|t| t.eq_ignore_ascii_case(word) || t.eq_ignore_ascii_case(singular))
+    })
+}
+
+/// Words that stand in sentences and not in titles.
+const PROSE: [&str; 7] = ["we", "you", "our", "your", "is", "are", "will"];
+
+fn is_prose(title: &str, words: &[&str]) -> bool {
+    let is = |word: &str, list: &[&str]| list.iter().any(|p| p.eq_ignore_ascii_case(word));
+    // "Lead the platform", "Work with engineers"; and "us", unlike "US".
+    let begins_with_a_verb = words
+        .get(1)
+        .is_some_and(|w| is(w, &["the", "with", "a", "an", "to"]));
+    title.ends_with(['.', '!', '?', ':', ';', ','])
+        || begins_with_a_verb
+        || words.iter().any(|word| is(word, &PROSE) || *word == "us")
 }
 
 /// Adds the title's logits to the description's: zₗ + weight · tₗ.
@@ -168,5 +209,15 @@ mod tests {
         check("<p>Engineer</p>\n<p>x</p>", None);
         check("Data Scientist", None);
         check("Data Scientist\n\n", None);
+        check(
+            "Senior Data Scientist (Remote, US)\nx",
+            Some("Senior Data Scientist (Remote, US)"),
+        );
+        check("**Job Title :** Staff SWE\nx", Some("Staff SWE"));
+        check("Lead the machine learning platform\nx", None);
+        check("Work with engineers and analysts\nx", None);
+        check("- Senior engineer\nx", None);
+        check("Experience: 5 years as engineer\nx", None);
+        check("Engineering\nx", None);
     }
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::ad::Ad;
 use crate::classifier::Classifier;
 use crate::posting::Posting;
-use crate::prediction::{Evidence, Explanation};
+use crate::prediction::{Evidence, EvidenceKind, Explanation};
 use crate::report::terminal::Terminal;
 use crate::report::{self, View};
 
@@ -81,7 +81,13 @@ pub fn run(arguments: &Arguments) -> Outcome {
         writeln!(
             out,
             "{:#}",
-            to_json(&classifier, posting, &explanation, arguments.evidence)
+            to_json(
+                &classifier,
+                posting,
+                ad.offset,
+                &explanation,
+                arguments.evidence
+            )
         )?;
     } else {
         let view = View {
@@ -125,10 +131,12 @@ fn input(arguments: &Arguments) -> Result<(Vec<u8>, String), Failure> {
     Ok((read_input(path, arguments.max_bytes)?, name_of(path)))
 }
 
-/// The stable JSON answer; README.md documents it.
+/// The stable JSON answer; README.md documents it. The description begins `offset` bytes into
+/// what was given.
 fn to_json(
     classifier: &Classifier,
     posting: Posting,
+    offset: usize,
     explanation: &Explanation,
     terms: usize,
 ) -> Value {
@@ -142,12 +150,17 @@ fn to_json(
             .collect()
     };
     let evidence = |e: &Evidence| {
+        let offset = if e.kind == EvidenceKind::Title {
+            0
+        } else {
+            offset
+        };
         json!({
             "term": e.term,
             "kind": e.kind.as_str(),
             "count": e.spans.len(),
             "contribution": named(&e.contributions),
-            "spans": e.spans.iter().map(|s| [s.start, s.end]).collect::<Vec<_>>(),
+            "spans": e.spans.iter().map(|s| [s.start + offset, s.end + offset]).collect::<Vec<_>>(),
         })
     };
     let label = |label: Option<usize>| label.map(|l| labels[l].as_str());

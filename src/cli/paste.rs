@@ -89,7 +89,7 @@ mod raw {
 
     pub fn read(limit: u64) -> io::Result<Vec<u8>> {
         let mut text = Vec::new();
-        for key in io::stdin().take(limit + 1).bytes() {
+        for key in io::stdin().take(limit.saturating_add(1)).bytes() {
             if super::take(key?, &mut text)? {
                 break;
             }

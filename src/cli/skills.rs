@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         (Some(file), _) => {
             let ad = Ad::read(&read_input(file, arguments.max_bytes)?, &name_of(file))?;
             ad.warnings.iter().for_each(|warning| warn(warning));
-            print_found(&found_in(&lexicon, &ad.description), arguments.json)
+            print_found(&found_in(&lexicon, &ad), arguments.json)
         }
         (None, Some(data)) => count(&lexicon, data, arguments),
         (None, None) => print_lexicon(&lexicon, arguments.json),
@@ -66,17 +66,18 @@ struct Found<'a> {
     spans: Vec<Range<usize>>,
 }
 
-fn found_in<'a>(lexicon: &'a Lexicon, description: &str) -> Vec<Found<'a>> {
-    let text = Text::new(description);
+fn found_in<'a>(lexicon: &'a Lexicon, ad: &Ad) -> Vec<Found<'a>> {
+    let text = Text::new(&ad.description);
+    let source = |span: &Range<usize>| {
+        let span = text.source_span(span.clone());
+        span.start + ad.offset..span.end + ad.offset
+    };
     let found = lexicon.find_in(text.as_str());
     let mut skills: Vec<Found> = found
         .chunk_by(|a, b| a.0 == b.0)
         .map(|run| Found {
             skill: &lexicon.skills()[run[0].0 as usize],
-            spans: run
-                .iter()
-                .map(|(_, span)| text.source_span(span.clone()))
-                .collect(),
+            spans: run.iter().map(|(_, span)| source(span)).collect(),
         })
         .collect();
     skills.sort_by(|a, b| {

@@ -27,6 +27,7 @@
 //! ```
 
 use std::fmt::Write as _;
+use std::io::Read as _;
 use std::path::Path;
 use std::str::{FromStr, Lines};
 use std::sync::Arc;
@@ -73,7 +74,14 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     if metadata.len() > LARGEST {
         return Err(not_a_model("it is larger than 256 MiB"));
     }
-    std::fs::read(path).map_err(io)
+    // A device has no length to check beforehand.
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(io)?;
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(not_a_model("it is larger than 256 MiB"));
+    }
+    Ok(bytes)
 }
 
 /// The text of a model, and its id.
