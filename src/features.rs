@@ -27,6 +27,8 @@ use crate::text::Text;
 use crate::token::{self, Stems, Token};
 
 mod memo;
+#[cfg(test)]
+mod plain;
 
 pub use memo::Memo;
 

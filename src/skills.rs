@@ -30,7 +30,7 @@ use crate::token::{self, Stems, Token};
 
 mod automaton;
 #[cfg(test)]
-mod plain;
+pub(crate) mod plain;
 
 pub(crate) use automaton::{KnownWords, SearchMemory};
 pub use automaton::{NEAR, WordKeys};

@@ -22,7 +22,7 @@ struct Plain<'a> {
 
 /// The skills of a text, sorted by skill and position, found both ways.
 #[track_caller]
-pub(super) fn compared(lexicon: &Lexicon, text: &str) -> Vec<SkillMatch> {
+pub(crate) fn compared(lexicon: &Lexicon, text: &str) -> Vec<SkillMatch> {
     let parts = lexicon.parts.as_ref().expect("read from its source");
     let tokens = token::tokenize(text);
     let stemmer = Stems::default();
