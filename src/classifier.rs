@@ -7,15 +7,16 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::features::{Analysis, Kind, Memo};
 use crate::language;
-use crate::model::{Calibration, Model, Scorer, file, softmax};
+use crate::model::{Calibration, Model, Scorer, compiled, file, softmax};
 use crate::posting::Posting;
 use crate::prediction::{Evidence, EvidenceKind, Explanation, Prediction, Status};
 use crate::text::Text;
 use crate::title;
 use crate::token::Token;
 
-/// The default model, trained on real postings.
-const EMBEDDED: &[u8] = include_bytes!("../models/default.model");
+/// The default model, trained on real postings: the tables that `build.rs` made of
+/// `models/default.model`.
+pub(crate) const EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/default.tables"));
 
 /// A description with fewer different known words, and fewer different skills than
 /// [`FEWEST_SKILLS`], says too little to be judged.
@@ -75,7 +76,18 @@ impl Classifier {
     /// # Errors
     /// Never for a released crate: its tests open the same bytes.
     pub fn embedded() -> Result<Self> {
-        Self::from_bytes(EMBEDDED, "the embedded model")
+        let damaged = || Error::DamagedModel {
+            origin: "the embedded model".to_owned(),
+            line: 0,
+            reason: "its tables end early".to_owned(),
+        };
+        let (model, id) = compiled::read(EMBEDDED).ok_or_else(damaged)?;
+        Ok(Self::new(model, id.to_owned()))
+    }
+
+    fn new(model: Model, id: String) -> Self {
+        let among = vec![true; model.labels.len()];
+        Self { model, id, among }
     }
 
     /// Opens a model file.
@@ -93,8 +105,7 @@ impl Classifier {
     /// [`Error::NotAModel`], [`Error::DamagedModel`] or [`Error::ModelVersion`].
     pub fn from_bytes(bytes: &[u8], origin: &str) -> Result<Self> {
         let (model, id) = file::parse(bytes, origin)?;
-        let among = vec![true; model.labels.len()];
-        Ok(Self { model, id, among })
+        Ok(Self::new(model, id))
     }
 
     /// A classifier that chooses among the named labels only, for those who know that no
@@ -207,8 +218,7 @@ impl Classifier {
             title: found_in_title,
         } = scratch;
         let words = &content.analysis.words;
-        let language =
-            language::detect_among(text.as_str(), words.tokens.len(), words.function_words);
+        let language = language::detect_among(text.as_str(), words.tokens.len(), words.functional);
         let title_says_something =
             title.is_some() && found_in_title.analysis.row.iter().next().is_some();
         let status = self.status(&content.analysis, language, title_says_something);
@@ -490,14 +500,8 @@ fn bytes(tokens: &[Token], range: &Range<usize>) -> Range<usize> {
     tokens[range.start].start as usize..tokens[range.end - 1].end as usize
 }
 
-/// The id of the embedded model, read from its second line.
+/// The id of the embedded model and the version of its lexicon, without opening it.
 #[must_use]
-pub fn embedded_id() -> &'static str {
-    file::id(EMBEDDED).unwrap_or("none")
-}
-
-/// The version of the embedded model's lexicon.
-#[must_use]
-pub fn embedded_lexicon_version() -> &'static str {
-    file::lexicon_version(EMBEDDED).unwrap_or("none")
+pub fn embedded_versions() -> (&'static str, u32) {
+    compiled::versions(EMBEDDED).unwrap_or(("none", 0))
 }

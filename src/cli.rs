@@ -153,11 +153,10 @@ fn command() -> clap::Command {
 
 /// Crate, model and lexicon: what an answer depends on.
 fn version() -> String {
+    let (model, lexicon) = classifier::embedded_versions();
     format!(
-        "{} (model {}, lexicon {})",
+        "{} (model {model}, lexicon {lexicon})",
         env!("CARGO_PKG_VERSION"),
-        classifier::embedded_id(),
-        classifier::embedded_lexicon_version()
     )
 }
 

@@ -19,6 +19,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::language::FunctionWords;
+use crate::layout::{Reader, Writer};
 use crate::names::Names;
 use crate::skills::{KnownWords, Lexicon, SkillMatch};
 use crate::table::Table;
@@ -26,6 +27,8 @@ use crate::text::Text;
 use crate::token::{self, Stems, Token};
 
 mod memo;
+#[cfg(test)]
+mod plain;
 
 pub use memo::Memo;
 
@@ -129,6 +132,24 @@ impl Vocabulary {
             n_words,
             paired,
         }
+    }
+
+    pub(crate) fn write(&self, to: &mut Writer) {
+        self.stems.write(to);
+        to.number(self.n_words as u32);
+        to.list(self.paired.as_flattened());
+        self.pairs.write(to);
+        to.list(&self.idf);
+    }
+
+    pub(crate) fn read(from: &mut Reader) -> Option<Self> {
+        Some(Self {
+            stems: Names::read(from)?,
+            n_words: from.number::<u32>()? as usize,
+            paired: from.list()?.as_chunks().0.to_vec(),
+            pairs: Table::read(from)?,
+            idf: from.list()?,
+        })
     }
 
     /// How many terms there are.
@@ -250,7 +271,7 @@ pub struct Words {
     /// Per token its form in the [`Memo`] that it was read with.
     forms: Vec<u32>,
     /// The function words among them.
-    pub function_words: FunctionWords,
+    pub functional: FunctionWords,
 }
 
 /// Logarithms of small counts, which is all that most texts ask for.
@@ -378,6 +399,26 @@ impl FeatureSpace {
         }
     }
 
+    pub(crate) fn write(&self, to: &mut Writer) {
+        let settings = self.settings;
+        to.number(settings.skill_scale);
+        to.number(settings.group_scale);
+        to.number(settings.blend_scale);
+        to.number(u8::from(settings.mask_role_names));
+        self.vocabulary.write(to);
+    }
+
+    /// What [`FeatureSpace::write`] wrote, with the lexicon that stood beside it.
+    pub(crate) fn read(from: &mut Reader, lexicon: Arc<Lexicon>) -> Option<Self> {
+        let settings = FeatureSettings {
+            skill_scale: from.number()?,
+            group_scale: from.number()?,
+            blend_scale: from.number()?,
+            mask_role_names: from.number::<u8>()? != 0,
+        };
+        Some(Self::new(settings, lexicon, Vocabulary::read(from)?))
+    }
+
     /// How the blocks are built.
     #[must_use]
     pub fn settings(&self) -> FeatureSettings {
@@ -413,7 +454,7 @@ impl FeatureSpace {
     }
 
     fn first_group(&self) -> usize {
-        self.first_skill() + self.lexicon.skills().len()
+        self.first_skill() + self.lexicon.len()
     }
 
     fn first_role(&self) -> usize {
@@ -456,7 +497,9 @@ impl FeatureSpace {
         } else if at < self.first_group() {
             (
                 Kind::Skill,
-                self.lexicon.skills()[at - self.first_skill()].name.clone(),
+                self.lexicon
+                    .name(feature - id(self.first_skill()))
+                    .to_owned(),
             )
         } else if at < self.first_role() {
             (

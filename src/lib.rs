@@ -44,6 +44,7 @@ pub mod evaluation;
 pub mod features;
 pub mod labelling;
 pub mod language;
+mod layout;
 pub mod model;
 mod names;
 pub mod posting;

@@ -6,6 +6,7 @@
 use crate::features::{Analysis, FeatureSpace, Memo, SparseRow};
 use crate::text::Text;
 
+pub mod compiled;
 pub mod file;
 
 /// Everything that a prediction is computed from.
@@ -125,6 +126,11 @@ impl Linear {
     pub fn weights(&self, feature: u32) -> &[f64] {
         let n = self.bias.len();
         &self.weights[feature as usize * n..][..n]
+    }
+
+    /// The weights of all features, one behind the other.
+    pub(crate) fn all_weights(&self) -> &[f64] {
+        &self.weights
     }
 
     /// The number of features.

@@ -1,5 +1,7 @@
 //! Numbered strings: from number to string and back, all in three blocks of memory.
 
+use crate::layout::{Reader, Writer};
+
 /// Distinct strings, numbered from 0.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Names {
@@ -50,6 +52,20 @@ impl Names {
         let at = number as usize;
         let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.text[start as usize..self.ends[at] as usize]
+    }
+
+    pub(crate) fn write(&self, to: &mut Writer) {
+        to.text(&self.text);
+        to.list(&self.ends);
+        to.list(&self.slots);
+    }
+
+    pub(crate) fn read(from: &mut Reader) -> Option<Self> {
+        Some(Self {
+            text: from.text()?.to_owned(),
+            ends: from.list()?,
+            slots: from.list()?,
+        })
     }
 
     /// How many there are.

@@ -16,17 +16,21 @@
 //! An ambiguous name counts only with one of its `near` words within
 //! [`NEAR`] tokens, and never inside one of its `unless` phrases.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::layout::{Reader, Writer};
+use crate::names::Names;
 use crate::token::{self, Stems, Token};
 
 mod automaton;
 #[cfg(test)]
-mod plain;
+pub(crate) mod plain;
 
 pub(crate) use automaton::{KnownWords, SearchMemory};
 pub use automaton::{NEAR, WordKeys};
@@ -105,16 +109,20 @@ impl SkillMatch {
 /// A compiled lexicon. `Send + Sync`, immutable.
 #[derive(Debug)]
 pub struct Lexicon {
-    source: String,
+    source: Cow<'static, str>,
     version: u32,
-    skills: Vec<Skill>,
+    /// The entries' names; what else they hold is read from the source when asked for.
+    names: Names,
+    skills: OnceLock<Vec<Skill>>,
     groups: Vec<String>,
     group_of: Vec<u32>,
     roles: Vec<String>,
-    roles_of: Vec<Vec<u32>>,
+    /// The roles of all entries, and per entry where its own end.
+    roles_of: Vec<u32>,
+    roles_to: Vec<u32>,
     automaton: Automaton,
     #[cfg(test)]
-    parts: Parts,
+    parts: Option<Parts>,
 }
 
 /// What a lexicon's strings come to: sequences of words, the classes that these belong
@@ -185,7 +193,28 @@ impl Lexicon {
     /// All entries, in the order of the file.
     #[must_use]
     pub fn skills(&self) -> &[Skill] {
-        &self.skills
+        self.skills.get_or_init(|| {
+            let file: Option<LexiconFile> = toml::from_str(&self.source).ok();
+            file.map(|file| file.skill).unwrap_or_default()
+        })
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The name of a skill.
+    #[must_use]
+    pub fn name(&self, skill: u32) -> &str {
+        self.names.name(skill)
     }
 
     /// The names of the groups, sorted.
@@ -209,7 +238,38 @@ impl Lexicon {
     /// The indices into [`Lexicon::roles`] of the pairs that name a skill.
     #[must_use]
     pub fn roles_of(&self, skill: u32) -> &[u32] {
-        &self.roles_of[skill as usize]
+        let at = skill as usize;
+        let from = at.checked_sub(1).map_or(0, |before| self.roles_to[before]);
+        &self.roles_of[from as usize..self.roles_to[at] as usize]
+    }
+
+    pub(crate) fn write(&self, to: &mut Writer) {
+        to.text(&self.source);
+        to.number(self.version);
+        self.names.write(to);
+        to.texts(&self.groups);
+        to.list(&self.group_of);
+        to.texts(&self.roles);
+        to.list(&self.roles_of);
+        to.list(&self.roles_to);
+        self.automaton.write(to);
+    }
+
+    pub(crate) fn read(from: &mut Reader) -> Option<Self> {
+        Some(Self {
+            source: from.text()?.into(),
+            version: from.number()?,
+            names: Names::read(from)?,
+            skills: OnceLock::new(),
+            groups: from.texts()?,
+            group_of: from.list()?,
+            roles: from.texts()?,
+            roles_of: from.list()?,
+            roles_to: from.list()?,
+            automaton: Automaton::read(from)?,
+            #[cfg(test)]
+            parts: None,
+        })
     }
 
     /// Looks one word up, given folded and stemmed.
@@ -398,20 +458,24 @@ impl<'a> Compiler<'a> {
         let roles = sorted(skills.iter().flat_map(|s| s.articles.clone()));
         let position =
             |all: &[String], one: &String| count(all.binary_search(one).expect("collected above"));
+        let (mut roles_of, mut roles_to) = (Vec::new(), Vec::new());
+        for skill in skills {
+            roles_of.extend(skill.articles.iter().map(|a| position(&roles, a)));
+            roles_to.push(count(roles_of.len()));
+        }
         Ok(Lexicon {
-            source: source.to_owned(),
+            source: source.to_owned().into(),
             version,
+            names: Names::new(skills.iter().map(|s| s.name.as_str())),
             group_of: skills.iter().map(|s| position(&groups, &s.group)).collect(),
-            roles_of: skills
-                .iter()
-                .map(|s| s.articles.iter().map(|a| position(&roles, a)).collect())
-                .collect(),
-            skills: skills.to_vec(),
+            skills: skills.to_vec().into(),
             groups,
             roles,
+            roles_of,
+            roles_to,
             automaton: Builder::build(&parts)?,
             #[cfg(test)]
-            parts,
+            parts: Some(parts),
         })
     }
 

@@ -5,6 +5,8 @@
 //! slots of their own. A look-up reads one seed and one slot and never searches on, so
 //! nothing about it depends on luck, which a processor could not foresee.
 
+use crate::layout::{Reader, Writer};
+
 /// Keys are below 2⁴² − 1.
 const KEY_BITS: u32 = 42;
 
@@ -66,6 +68,18 @@ impl Table {
         } else {
             Self::MISSING
         }
+    }
+
+    pub(crate) fn write(&self, to: &mut Writer) {
+        to.list(&self.seeds);
+        to.list(&self.slots);
+    }
+
+    pub(crate) fn read(from: &mut Reader) -> Option<Self> {
+        Some(Self {
+            seeds: from.list()?,
+            slots: from.list()?,
+        })
     }
 
     /// Finds every bucket a seed, the fullest first; none if `n_slots` are too few.

@@ -79,11 +79,11 @@ impl Memo {
             tokens,
             stems,
             forms,
-            function_words,
+            functional,
         } = words;
         stems.resize(tokens.len(), NONE);
         forms.resize(tokens.len(), 0);
-        *function_words = FunctionWords::default();
+        *functional = FunctionWords::default();
         let parts = tokens
             .chunks(FunctionWord::MOST)
             .zip(stems.chunks_mut(FunctionWord::MOST))
@@ -104,7 +104,7 @@ impl Memo {
                 (*stem, *form) = (slot.stem, slot.form);
                 sum.add(slot.function);
             }
-            function_words.add(sum);
+            functional.add(sum);
         }
     }
 

@@ -95,26 +95,6 @@ pub fn write(model: &Model) -> (String, String) {
     )
 }
 
-/// The id of a model, from its first lines alone and unchecked.
-#[must_use]
-pub fn id(bytes: &[u8]) -> Option<&str> {
-    let digest = bytes
-        .split(|b| *b == b'\n')
-        .nth(1)?
-        .strip_prefix(b"sha256 ")?;
-    std::str::from_utf8(digest.get(..ID_LENGTH)?).ok()
-}
-
-/// The version of the lexicon that a model carries, unchecked.
-#[must_use]
-pub fn lexicon_version(bytes: &[u8]) -> Option<&str> {
-    let mut lines = bytes
-        .split(|b| *b == b'\n')
-        .skip_while(|line| !line.starts_with(b"lexicon "));
-    let line = lines.find_map(|line| line.strip_prefix(b"version = "))?;
-    std::str::from_utf8(line).ok()
-}
-
 /// Bytes as lower-case hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 use super::{Parts, SkillMatch, Step};
+use crate::layout::{Reader, Writer};
 use crate::names::Names;
 use crate::table::Table;
 use crate::token::{Stems, Token};
@@ -200,7 +201,57 @@ struct CellPattern {
     steps_to: u32,
 }
 
+/// One field of all entries.
+fn column<S, T>(entries: &[S], field: impl Fn(&S) -> T) -> Vec<T> {
+    entries.iter().map(field).collect()
+}
+
 impl Cells {
+    fn write(&self, to: &mut Writer) {
+        to.list(&self.bits);
+        to.number(self.width as u32);
+        to.list(&self.before);
+        to.list(&self.lists);
+        to.list(&self.ends);
+        to.list(&column(&self.patterns, |p| p.id));
+        to.list(&column(&self.patterns, |p| p.skill));
+        to.list(&column(&self.patterns, |p| p.gap));
+        to.list(&column(&self.patterns, |p| p.steps_from));
+        to.list(&column(&self.patterns, |p| p.steps_to));
+        to.list(&self.reach);
+        to.list(&self.reach_back);
+    }
+
+    fn read(from: &mut Reader) -> Option<Self> {
+        let mut cells = Self {
+            bits: from.list()?,
+            width: from.number::<u32>()? as usize,
+            before: from.list()?,
+            lists: from.list()?,
+            ends: from.list()?,
+            ..Self::default()
+        };
+        let (ids, skills): (Vec<u32>, Vec<u32>) = (from.list()?, from.list()?);
+        let (gaps, steps_from): (Vec<u32>, Vec<u32>) = (from.list()?, from.list()?);
+        let steps_to: Vec<u32> = from.list()?;
+        let n = ids.len();
+        let lists = [skills.len(), gaps.len(), steps_from.len(), steps_to.len()];
+        if lists != [n; 4] {
+            return None;
+        }
+        let pattern = |at: usize| CellPattern {
+            id: ids[at],
+            skill: skills[at],
+            gap: gaps[at],
+            steps_from: steps_from[at],
+            steps_to: steps_to[at],
+        };
+        cells.patterns = (0..n).map(pattern).collect();
+        cells.reach = from.list()?;
+        cells.reach_back = from.list()?;
+        Some(cells)
+    }
+
     #[inline]
     fn row(&self, opens: u16) -> &[u64] {
         &self.bits[opens as usize * self.width..][..self.width]
@@ -240,6 +291,63 @@ fn step_key(state: u32, symbol: u32) -> u64 {
 }
 
 impl Automaton {
+    pub(super) fn write(&self, to: &mut Writer) {
+        self.exact.write(to);
+        self.stems.write(to);
+        self.steps.write(to);
+        to.list(&column(&self.states, |s| s.follows));
+        to.list(&column(&self.states, |s| s.opens));
+        to.list(&column(&self.states, |s| s.closes));
+        to.list(&column(&self.states, |s| s.names_to));
+        to.list(&column(&self.states, |s| u8::from(s.has_classes)));
+        to.list(&self.names);
+        self.members.write(to);
+        self.cells.write(to);
+        to.list(&column(&self.steps_on, |s| s.class));
+        to.list(&column(&self.steps_on, |s| s.gap));
+        to.list(&self.near);
+        to.list(&self.unless);
+        to.number(self.role_names);
+    }
+
+    pub(super) fn read(from: &mut Reader) -> Option<Self> {
+        let (exact, stems) = (Names::read(from)?, Names::read(from)?);
+        let next_states = Table::read(from)?;
+        let (follows, opens): (Vec<u64>, Vec<u16>) = (from.list()?, from.list()?);
+        let (closes, names_to): (Vec<u16>, Vec<u32>) = (from.list()?, from.list()?);
+        let has_classes: Vec<u8> = from.list()?;
+        let n = follows.len();
+        let lists = [opens.len(), closes.len(), names_to.len(), has_classes.len()];
+        if lists != [n; 4] {
+            return None;
+        }
+        let state = |at: usize| State {
+            follows: follows[at],
+            opens: opens[at],
+            closes: closes[at],
+            names_from: at.checked_sub(1).map_or(0, |before| names_to[before]),
+            names_to: names_to[at],
+            has_classes: has_classes[at] != 0,
+        };
+        Some(Self {
+            exact,
+            stems,
+            steps: next_states,
+            states: (0..n).map(state).collect(),
+            names: from.list()?,
+            members: Table::read(from)?,
+            cells: Cells::read(from)?,
+            steps_on: {
+                let (classes, gaps) = (from.list()?, from.list()?);
+                let both = classes.into_iter().zip(gaps);
+                both.map(|(class, gap)| Step { class, gap }).collect()
+            },
+            near: from.list()?,
+            unless: from.list()?,
+            role_names: from.number()?,
+        })
+    }
+
     /// Looks one word up, given folded and stemmed.
     pub(super) fn keys(&self, folded: &str, stem: &str) -> WordKeys {
         let exact = self.exact.get(folded).map_or(0, |n| n + 1);
@@ -285,7 +393,7 @@ impl Automaton {
         matches: &mut Vec<SkillMatch>,
     ) {
         matches.clear();
-        self.read(words, memory);
+        self.lay_out(words, memory);
         self.hit_words(memory);
         self.hit_phrases(words, memory);
         let search = Search {
@@ -309,7 +417,7 @@ impl Automaton {
         if self.role_names == NONE {
             return Vec::new();
         }
-        self.read(words, memory);
+        self.lay_out(words, memory);
         let search = Search {
             automaton: self,
             words,
@@ -329,7 +437,7 @@ impl Automaton {
     }
 
     /// Finds the phrases, and lays out what the single words stand for.
-    fn read(&self, words: KnownWords, memory: &mut SearchMemory) {
+    fn lay_out(&self, words: KnownWords, memory: &mut SearchMemory) {
         let n = words.len();
         let SearchMemory {
             phrases,

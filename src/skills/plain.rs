@@ -22,7 +22,8 @@ struct Plain<'a> {
 
 /// The skills of a text, sorted by skill and position, found both ways.
 #[track_caller]
-pub(super) fn compared(lexicon: &Lexicon, text: &str) -> Vec<SkillMatch> {
+pub(crate) fn compared(lexicon: &Lexicon, text: &str) -> Vec<SkillMatch> {
+    let parts = lexicon.parts.as_ref().expect("read from its source");
     let tokens = token::tokenize(text);
     let stemmer = Stems::default();
     let mut folded = String::new();
@@ -32,12 +33,12 @@ pub(super) fn compared(lexicon: &Lexicon, text: &str) -> Vec<SkillMatch> {
         token::fold(&text[token.span()], &mut folded);
         let stem = stemmer.stem(&folded);
         keys.push(lexicon.keys(&folded, &stem));
-        let Sequences { exact, stems, .. } = &lexicon.parts.sequences;
+        let Sequences { exact, stems, .. } = &parts.sequences;
         let symbol =
             |table: &HashMap<String, u32>, word: &str| table.get(word).copied().unwrap_or(0);
         symbols.push([symbol(exact, &folded), symbol(stems, &stem)]);
     }
-    let plain = Plain::new(&lexicon.parts, &tokens, &symbols);
+    let plain = Plain::new(parts, &tokens, &symbols);
     let expected = plain.find();
     let forms: Vec<u32> = (0..keys.len() as u32).collect();
     let words = KnownWords {
