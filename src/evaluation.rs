@@ -247,6 +247,20 @@ pub fn coverage_at(rows: &[Judged], share: f64) -> f64 {
     best
 }
 
+/// The 95 % interval of a share of `right` in `n` (Wilson 1927), within [0, 1].
+#[must_use]
+pub fn wilson(right: u64, n: u64) -> (f64, f64) {
+    const Z: f64 = 1.959_963_984_540_054;
+    if n == 0 {
+        return (0.0, 1.0);
+    }
+    let n = n as f64;
+    let share = right as f64 / n;
+    let middle = (share + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
+    let half = Z / (1.0 + Z * Z / n) * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
+    ((middle - half).max(0.0), (middle + half).min(1.0))
+}
+
 /// Resamples rows `draws` times and returns the central 95 % of a score
 /// (percentile bootstrap, Efron 1979). The same rows and seed give the same interval.
 #[must_use]
@@ -276,15 +290,24 @@ pub fn bootstrap(
 }
 
 /// The `SplitMix64` generator of Steele, Lea & Flood (2014): a few lines where any generator would do.
-struct SplitMix(u64);
+pub(crate) struct SplitMix(pub(crate) u64);
 
 impl SplitMix {
-    fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         usize::try_from((u128::from(z ^ (z >> 31)) * n as u128) >> 64).expect("below n")
+    }
+
+    /// A standard normal number (Box & Muller 1958).
+    #[cfg(feature = "report")]
+    pub(crate) fn normal(&mut self) -> f64 {
+        const STEPS: usize = 1 << 53;
+        let unit = |n: usize| (n as f64 + 0.5) / STEPS as f64;
+        let (radius, angle) = (unit(self.below(STEPS)), unit(self.below(STEPS)));
+        (-2.0 * libm::log(radius)).sqrt() * libm::cos(std::f64::consts::TAU * angle)
     }
 }
 
@@ -327,6 +350,23 @@ mod tests {
         ];
         assert!((auroc(&ranked) - 2.0 / 3.0).abs() < 1e-12);
         assert!((log_loss(&[judged(0, 0.5)]) - std::f64::consts::LN_2).abs() < 1e-12);
+    }
+
+    #[test]
+    fn wilson_agrees_with_published_values() {
+        // Newcombe (1998), table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29.
+        for (right, n, low, high) in [
+            (81, 263, 0.2553, 0.3662),
+            (15, 148, 0.0624, 0.1605),
+            (0, 20, 0.0, 0.1611),
+            (1, 29, 0.0061, 0.1718),
+        ] {
+            let interval = wilson(right, n);
+            assert!(
+                (interval.0 - low).abs() < 5e-5 && (interval.1 - high).abs() < 5e-5,
+                "{interval:?}"
+            );
+        }
     }
 
     #[test]

@@ -11,13 +11,19 @@ use crate::prediction::{Explanation, Prediction, Status};
 
 pub mod account;
 mod ad_page;
+pub mod evaluation;
 pub mod flip;
+pub mod holdings;
 pub mod marks;
 mod page;
+mod plots;
+pub mod prevalence;
 pub mod roles;
 pub mod terminal;
 
 pub use ad_page::ad_page;
+pub use evaluation::evaluation_page;
+pub use holdings::Holdings;
 
 /// Probability from which a verdict counts as clear.
 const CLEAR: f64 = 0.8;
@@ -123,9 +129,9 @@ fn reliability(bin: Reliability) -> String {
     )
 }
 
-/// The `n` features of the description that speak most for a label, each with its weight
-/// above the mean over the labels, strongest first.
-fn strongest_terms(model: &Model, label: usize, n: usize) -> Vec<(String, f64)> {
+/// The features of the description, each with its weight for a label above the mean over
+/// the labels, from the most in favour to the most against.
+fn terms_by_weight(model: &Model, label: usize) -> Vec<(String, f64)> {
     let Scorer { space, linear } = &model.content;
     let weight = |feature: u32| {
         let weights = linear.weights(feature);
@@ -133,7 +139,6 @@ fn strongest_terms(model: &Model, label: usize, n: usize) -> Vec<(String, f64)> 
     };
     let mut terms: Vec<(u32, f64)> = (0..space.len() as u32).map(|f| (f, weight(f))).collect();
     terms.sort_by(|a, b| b.1.total_cmp(&a.1));
-    terms.truncate(n);
     terms
         .into_iter()
         .map(|(f, weight)| (space.describe(f).1, weight))

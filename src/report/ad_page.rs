@@ -42,7 +42,7 @@ fn class(label: usize) -> String {
     format!("l{label}")
 }
 
-fn chip(view: &View, label: usize) -> Markup {
+pub(super) fn chip(view: &View, label: usize) -> Markup {
     html! { span.chip.(class(label)) { (view.name(label)) } }
 }
 
@@ -149,14 +149,16 @@ fn ad(view: &View) -> Markup {
                 span.dim { " marks what speaks for a label, the darker the stronger. Hover, tap, or walk with Tab and the arrow keys." }
             }
             @if let Some(title) = view.posting.title { h3 { (visible(title)) } }
-            div.ad { (marked(view, &text, &view.explanation.evidence)) }
+            div.ad { (marked(view, &text, "")) }
         }
     }
 }
 
 /// A text with its marks; the first can be tabbed to, the arrow keys lead on.
-pub(super) fn marked(view: &View, text: &Text, evidence: &[Evidence]) -> Markup {
+/// `prefix` tells the terms of one ad on a page from those of another.
+pub(super) fn marked(view: &View, text: &Text, prefix: &str) -> Markup {
     let shown = text.as_str();
+    let evidence = &view.explanation.evidence;
     let evidence = &evidence[..evidence.len().min(view.terms)];
     let marks = marks::marks(evidence, text);
     let mut at = shown.len() - shown.trim_start().len();
@@ -165,7 +167,7 @@ pub(super) fn marked(view: &View, text: &Text, evidence: &[Evidence]) -> Markup 
             (visible(&shown[at..mark.span.start]))
             @let degree = format!("d{}", mark.degree.min(DEGREES));
             mark.(class(mark.label)).(degree) tabindex=(if n == 0 { 0 } else { -1 }) role="note"
-                data-e=(mark.evidence) data-tip=(tip(view, &evidence[mark.evidence])) {
+                data-e=(format!("{prefix}{}", mark.evidence)) data-tip=(tip(view, &evidence[mark.evidence])) {
                 (visible(&shown[mark.span.clone()]))
             }
             ({ at = mark.span.end; "" })
@@ -322,11 +324,11 @@ fn definition(view: &View, label: usize, role: &Role) -> Markup {
 
 /// A label that no article defines is described by what the model learnt about it.
 fn learnt(view: &View, label: usize) -> Markup {
-    let terms = super::strongest_terms(view.classifier.model(), label, TERMS_OF_A_LABEL);
+    let terms = super::terms_by_weight(view.classifier.model(), label);
     html! {
         h3 { (chip(view, label)) }
         p { "What speaks most for it in this model:" }
-        ul.chips { @for (term, _) in terms { li.(class(label)) { (visible(&term)) } } }
+        ul.chips { @for (term, _) in terms.iter().take(TERMS_OF_A_LABEL) { li.(class(label)) { (visible(term)) } } }
     }
 }
 

@@ -3,6 +3,8 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
+use super::plots;
+
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
@@ -74,7 +76,8 @@ fn style(n_labels: usize) -> String {
         classes.push_str(&format!(".l{label}{{--c:var(--l{label})}}\n"));
     }
     format!(
-        "{STYLE}:root{{{light}}}\n@media(prefers-color-scheme:dark){{:root{{{dark}}}}}\n{classes}"
+        "{STYLE}:root{{{light}}}\n@media(prefers-color-scheme:dark){{:root{{{dark}}}}}\n{classes}{}",
+        plots::ink_rules(n_labels)
     )
 }
 

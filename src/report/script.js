@@ -2,7 +2,6 @@
 // Hovering or focusing a term shows what it adds and marks all its places; the arrow keys
 // walk from mark to mark, Escape lets go.
 const detail = document.getElementById("detail");
-const marks = [...document.querySelectorAll("mark[data-e]")];
 const show = (target) => {
   document.querySelectorAll(".on").forEach((e) => e.classList.remove("on"));
   const at = target && target.closest("[data-e]");
@@ -14,8 +13,10 @@ document.addEventListener("focusin", (event) => show(event.target));
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") { document.activeElement.blur(); show(null); return; }
   const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+  const text = document.activeElement.closest("mark") && document.activeElement.closest(".ad");
+  if (!step || !text) return;
+  const marks = [...text.querySelectorAll("mark")];
   const at = marks.indexOf(document.activeElement);
-  if (!step || at < 0) return;
   event.preventDefault();
   const next = marks[(at + step + marks.length) % marks.length];
   marks[at].tabIndex = -1;

@@ -92,11 +92,15 @@ impl Terminal {
     fn headline(self, view: &View) -> String {
         let bold = Style::new().bold();
         let Some(label) = view.prediction().label else {
+            let refusal = view.refusal();
+            let line =
+                format!("no label: {refusal}; the probabilities below are not to be trusted");
             let head = self.paint(bold, "no label");
-            return format!(
-                "{head}: {}; the probabilities below are not to be trusted\n",
-                view.refusal()
-            );
+            return self
+                .wrapped(&line)
+                .join("\n")
+                .replacen("no label", &head, 1)
+                + "\n";
         };
         let name = self.paint(style_of(label).bold(), view.name(label));
         let percent = view.prediction().confidence() * 100.0;
@@ -141,15 +145,17 @@ impl Terminal {
         }
         out.push('\n');
         out.extend(others.iter().map(|l| chart.line(l)));
-        let next = view.prediction().ranking().get(1).map(|&next| {
-            let score = signed(total(view.explanation, next));
-            format!("; {}, the next, has {score}", view.name(next))
-        });
+        let name = shortened(name, self.columns() / 3);
         out.push_str(&format!(
-            "  {:>6}  the sum, {name}’s score{}\n",
-            signed(account.total),
-            next.unwrap_or_default()
+            "  {:>6}  the sum: {name}’s score\n",
+            signed(account.total)
         ));
+        if let Some(&next) = view.prediction().ranking().get(1) {
+            let score = signed(total(view.explanation, next));
+            let next = shortened(view.name(next), self.columns() / 3);
+            let line = format!("  {score:>6}  that of {next}, the next");
+            out.push_str(&format!("{}\n", self.paint(Style::new().dimmed(), &line)));
+        }
         out
     }
 
@@ -180,16 +186,18 @@ impl Terminal {
     }
 
     fn legend(self, view: &View) -> String {
-        let mut words = Vec::new();
         if self.colours {
-            for (label, name) in view.classifier.labels().iter().enumerate() {
-                words.push(self.paint(style_of(label).bold(), name));
-            }
+            let labels = view.classifier.labels().iter().enumerate();
+            let mut words: Vec<(&str, Style)> = labels
+                .map(|(label, name)| (name.as_str(), style_of(label).bold()))
+                .collect();
             let degrees = ["a little", "more", "most"];
-            for (degree, word) in (1..).zip(degrees) {
-                words.push(self.paint(style_at(view.label(), degree), word));
-            }
-            return format!("  {}\n", words.join("  "));
+            words.extend(
+                (1..)
+                    .zip(degrees)
+                    .map(|(d, word)| (word, style_at(view.label(), d))),
+            );
+            return self.in_rows(&words);
         }
         let name = view.name(view.label());
         let line = format!("[word]({name} 1) speaks for {name} a little, 2 more, {DEGREES} most");
@@ -197,6 +205,20 @@ impl Terminal {
             .iter()
             .map(|l| format!("  {l}\n"))
             .collect()
+    }
+
+    /// Words in their styles, in as many rows as they need.
+    fn in_rows(self, words: &[(&str, Style)]) -> String {
+        let (mut out, mut at) = (String::new(), 0);
+        for (word, style) in words {
+            if at > 0 && at + 2 + word.width() > self.columns() {
+                out.push('\n');
+                at = 0;
+            }
+            out.push_str(&format!("  {}", self.paint(*style, word)));
+            at += 2 + word.width();
+        }
+        out + "\n"
     }
 
     /// The visible text with its marks: as styles, or spelled out where there are no colours.

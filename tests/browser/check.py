@@ -92,6 +92,7 @@ def requests_of(browser):
 
 
 def check_marks(browser, say):
+    browser.script("document.querySelectorAll('details').forEach((d) => (d.open = true))")
     detail = "return document.getElementById('detail').textContent"
     browser.point_at("mark[data-e]")
     first = browser.script(detail)
