@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use rolecall::evaluation::{self, Confusion, Judged, Sight};
-use rolecall::features::{FeatureSettings, FeatureSpace, Term, Vocabulary};
+use rolecall::features::{FeatureSettings, FeatureSpace, Memo, Term, Vocabulary};
 use rolecall::model::{Calibration, Linear, Model, Provenance, Reliability, Scorer, file};
 use rolecall::report::evaluation::{Evaluation, LearningPoint, Row, figures};
 use rolecall::report::holdings::Sighting;
@@ -389,7 +389,7 @@ fn a_sighting_knows_its_row() {
         &prediction,
         prediction.label,
         columns,
-        &mut Default::default(),
+        &mut Memo::default(),
     );
     assert_eq!(
         (row.month, row.company.as_str()),

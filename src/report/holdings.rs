@@ -9,6 +9,7 @@ use super::marks::visible;
 use super::page::page;
 use super::plots::{self, Bars, Curve, ink, share_axis};
 use super::prevalence::{self, Share};
+use super::terminal::shortened;
 use crate::classifier::Classifier;
 use crate::evaluation::{self, Confusion};
 use crate::features::Memo;
@@ -303,7 +304,7 @@ impl Holdings {
         html! {
             section {
                 h2 { "The share of each label" }
-                div.two {
+                div {
                     div.scroll {
                         table {
                             thead { tr { th { "label" } th.n { "postings" } th.n { "counted" } th.n { "95 %" } @if corrected.is_some() { th.n { "corrected" } th.n { "95 %" } } } }
@@ -498,14 +499,15 @@ impl Holdings {
             .collect();
         let rows: Vec<String> = (1..)
             .zip(&skills)
-            .map(|(n, &s)| format!("{} {n}", shortened(&self.skill_names[s])))
+            .map(|(n, &s)| format!("{} {n}", shortened(&self.skill_names[s], 26)))
             .collect();
         let columns: Vec<String> = (1..=skills.len()).map(|n| n.to_string()).collect();
         html! {
             section {
                 h2 { "Skills that go together" }
                 figure {
-                    (PreEscaped(plots::matrix("Skills that go together", ("", &rows), ("of the postings that name the skill of the row, % that name the other too", &columns), &cells)))
+                    (PreEscaped(plots::matrix("Skills that go together", ("", &rows), ("", &columns), &cells)))
+                    figcaption { "Of the postings that name the skill of the row, how many in a hundred name that of the column." }
                 }
             }
         }
@@ -600,14 +602,6 @@ fn stacked(counts: &[u64]) -> Markup {
                 ({ at += width; "" })
             }
         }
-    }
-}
-
-fn shortened(name: &str) -> String {
-    if name.chars().count() <= 24 {
-        name.to_owned()
-    } else {
-        name.chars().take(23).chain(['…']).collect()
     }
 }
 

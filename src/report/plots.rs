@@ -9,8 +9,10 @@ use std::ops::Range;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+use unicode_width::UnicodeWidthStr;
 
 use super::page::colours;
+use super::terminal::shortened;
 
 const INK: RGBColor = RGBColor(1, 1, 1);
 const DIM: RGBColor = RGBColor(2, 2, 2);
@@ -25,6 +27,11 @@ const IN_MEMORY: &str = "a picture in memory can be drawn";
 /// The ink of a label, or of the n-th of several things compared.
 pub fn ink(label: usize) -> RGBColor {
     RGBColor(10, 0, label as u8)
+}
+
+/// A number of things that fit into a picture.
+fn pixels(n: usize) -> i32 {
+    i16::try_from(n).unwrap_or(i16::MAX).into()
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -98,7 +105,10 @@ pub fn bars(title: &str, y: &Axis, groups: &[String], bars: &[Bars]) -> String {
         let group = |x: f64| {
             let at = x.floor() as usize;
             if (x.fract() - 0.5).abs() < 0.01 {
-                groups.get(at).cloned().unwrap_or_default()
+                let room = 70 / groups.len().max(1);
+                groups
+                    .get(at)
+                    .map_or(String::new(), |name| shortened(name, room))
             } else {
                 String::new()
             }
@@ -163,27 +173,27 @@ pub fn matrix(
     columns: (&str, &[String]),
     cells: &[Vec<(String, f64, RGBColor)>],
 ) -> String {
-    let longest = rows.1.iter().map(|r| r.chars().count()).max().unwrap_or(0) as i32;
+    let longest = pixels(rows.1.iter().map(|r| r.width()).max().unwrap_or(0));
     let (left, top, height) = (longest * 8 + 50, 52, 34);
-    let width = ((WIDTH as i32 - left - 8) / columns.1.len().max(1) as i32).min(110);
-    let size = (WIDTH, (top + height * rows.1.len() as i32 + 8) as u32);
+    let width = ((WIDTH.cast_signed() - left - 8) / pixels(columns.1.len().max(1))).clamp(1, 110);
+    let size = (WIDTH, (top + height * pixels(rows.1.len()) + 8) as u32);
     draw(title, size, |area| {
         text(area, columns.0, (left, 14), HPos::Left, DIM);
         text(area, rows.0, (8, top - 14), HPos::Left, DIM);
-        for (c, name) in columns.1.iter().enumerate() {
+        for (c, name) in (0..).zip(columns.1) {
             text(
                 area,
-                name,
-                (left + width * c as i32 + width / 2, top - 14),
+                &shortened(name, width as usize / 8),
+                (left + width * c + width / 2, top - 14),
                 HPos::Center,
                 INK,
             );
         }
-        for (r, name) in rows.1.iter().enumerate() {
-            let y = top + height * r as i32;
+        for ((r, name), cells) in (0..).zip(rows.1).zip(cells) {
+            let y = top + height * r;
             text(area, name, (left - 10, y + height / 2), HPos::Right, INK);
-            for (c, (value, depth, colour)) in cells[r].iter().enumerate() {
-                let x = left + width * c as i32;
+            for (c, (value, depth, colour)) in (0..).zip(cells) {
+                let x = left + width * c;
                 let ground = colour.mix(depth.clamp(0.0, 1.0) * 0.6).filled();
                 let frame = [(x + 1, y + 1), (x + width - 1, y + height - 1)];
                 area.draw(&Rectangle::new(frame, ground)).expect(IN_MEMORY);
@@ -230,18 +240,11 @@ fn framed_at<'a, 'b>(
     y: &Axis,
     ticks: usize,
 ) -> Framed<'a, 'b> {
-    let mut at = 64;
-    for (name, colour) in names.iter().filter(|(name, _)| !name.is_empty()) {
-        let square = [(at, 9), (at + 12, 21)];
-        area.draw(&Rectangle::new(square, colour.filled()))
-            .expect(IN_MEMORY);
-        text(area, name, (at + 17, 15), HPos::Left, INK);
-        at += 34 + 8 * name.chars().count() as i32;
-    }
+    let rows = legend(area, names);
     let below = if x.name.is_empty() { 28 } else { 46 };
     let mut chart = ChartBuilder::on(area)
         .margin(4)
-        .margin_top(30)
+        .margin_top(10 + 20 * rows)
         .margin_right(20)
         .x_label_area_size(below)
         .y_label_area_size(58)
@@ -264,6 +267,25 @@ fn framed_at<'a, 'b>(
         .draw()
         .expect(IN_MEMORY);
     chart
+}
+
+/// Draws squares with names beside them; the number of rows that they take.
+fn legend(area: &Area, names: &[(&str, RGBColor)]) -> i32 {
+    let (mut x, mut row) = (64, 0);
+    for (name, colour) in names.iter().filter(|(name, _)| !name.is_empty()) {
+        let name = shortened(name, 40);
+        let width = 34 + 8 * pixels(name.width());
+        if x > 64 && x + width > WIDTH.cast_signed() {
+            (x, row) = (64, row + 1);
+        }
+        let y = 15 + 20 * row;
+        let square = [(x, y - 6), (x + 12, y + 6)];
+        area.draw(&Rectangle::new(square, colour.filled()))
+            .expect(IN_MEMORY);
+        text(area, &name, (x + 17, y), HPos::Left, INK);
+        x += width;
+    }
+    row + 1
 }
 
 /// Runs a drawing, and names the picture for who cannot see it.

@@ -32,21 +32,21 @@ pub struct Terminal {
 }
 
 /// One colour per label, in the model's order: the terminal's own, so that they suit its
-/// background.
+/// background; dark blue comes late, for few can read it on black.
 fn style_of(label: usize) -> Style {
     const COLOURS: [AnsiColor; 12] = [
-        AnsiColor::Blue,
+        AnsiColor::Cyan,
         AnsiColor::Green,
         AnsiColor::Magenta,
         AnsiColor::Yellow,
-        AnsiColor::Cyan,
         AnsiColor::Red,
-        AnsiColor::BrightBlue,
+        AnsiColor::Blue,
+        AnsiColor::BrightCyan,
         AnsiColor::BrightGreen,
         AnsiColor::BrightMagenta,
         AnsiColor::BrightYellow,
-        AnsiColor::BrightCyan,
         AnsiColor::BrightRed,
+        AnsiColor::BrightBlue,
     ];
     COLOURS[label % COLOURS.len()].on_default()
 }
@@ -418,7 +418,7 @@ fn padded(text: &str, width: usize) -> String {
 }
 
 /// The text, cut to a width with an ellipsis where it is longer.
-fn shortened(text: &str, width: usize) -> String {
+pub(super) fn shortened(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
