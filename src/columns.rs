@@ -131,6 +131,11 @@ pub fn choose(input: &mut Input, wishes: &Wishes) -> Result<Chosen> {
         line: None,
         reason,
     };
+    if names.is_empty() {
+        let reason =
+            "its first records are no objects with named values, so there is no text to find";
+        return Err(fail(reason.to_owned()));
+    }
     let mut reasons = Vec::new();
     let lever = search.is_lever();
     let text = match &wishes.text {

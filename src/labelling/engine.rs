@@ -21,7 +21,7 @@ use crate::writers::target::{Destination, Target};
 const AHEAD: u64 = 2;
 
 /// Time between two checkpoints.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(2);
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
 
 /// The columns of the rejects file.
 const REJECTS_HEADER: &[u8] = b"input,line,byte,reason,record\n";
