@@ -273,7 +273,7 @@ fn options_choose_what_is_written() {
         &["--no-header", "--text", "2", "--only"],
         0,
     );
-    assert!(rows[0].starts_with("1|DS|"), "{}", rows[0]);
+    assert!(rows[0].starts_with("1;DS;"), "{}", rows[0]);
     assert_eq!(rows.len(), 1);
 }
 
@@ -592,7 +592,10 @@ fn a_gigantic_record_is_passed_on_and_the_next_one_labelled() {
     let input = format!("id,description\n1,\"{gigantic}\"\n2,{DS}\n");
     let directory = files(&[
         ("in.csv", input.as_bytes()),
-        ("in.csv.gz", &pack(input.as_bytes())),
+        (
+            "bomb.csv.gz",
+            &pack(format!("id,description\n1,{}\n", "a".repeat(40 << 20)).as_bytes()),
+        ),
     ]);
     let output = label(
         directory.path(),
@@ -616,13 +619,26 @@ fn a_gigantic_record_is_passed_on_and_the_next_one_labelled() {
     assert_eq!((&rows[1][0], &rows[1][11]), ("2", "ok"));
     let output = label(
         directory.path(),
-        &["in.csv.gz", "-o", "out2.csv", "-q"],
+        &["bomb.csv.gz", "-o", "out2.csv", "-q"],
         b"",
     );
+    let message = text(&output.stderr);
+    let (before, after) = message.split_once(" times ").expect("the ratio is named");
+    let (before, ratio) = before.rsplit_once(' ').expect("a number");
     assert_eq!(
-        text(&output.stderr),
-        "error: `in.csv.gz`, line 2: one record unpacks to more than 4 MB, 101 times the compressed bytes; if this is no decompression bomb, unpack the file first\n"
+        before,
+        "error: `bomb.csv.gz`, line 2: one record unpacks to more than 4 MB,"
     );
+    assert!(
+        ratio.parse::<u64>().is_ok_and(|ratio| ratio > 100),
+        "{ratio}"
+    );
+    assert_eq!(
+        after,
+        "the compressed bytes; if this is no decompression bomb, unpack the file first\n  \
+         what was labelled before is kept in `out2.csv.partial`; the same command with --resume goes on from there\n"
+    );
+    assert_eq!(output.status.code(), Some(2));
 }
 
 #[test]
