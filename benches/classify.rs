@@ -91,14 +91,14 @@ fn stages(c: &mut Criterion) {
             }
         });
     });
-    let analyses: Vec<Analysis> = texts
+    let readings: Vec<Analysis> = texts
         .iter()
         .map(|text| scorer.space.analyse(text, &mut memo))
         .collect();
     let mut logits = Vec::new();
     group.bench_function("model", |b| {
         b.iter(|| {
-            for analysis in &analyses {
+            for analysis in &readings {
                 scorer.linear.logits_into(&analysis.row, &mut logits);
                 black_box(&logits);
             }
