@@ -1,4 +1,8 @@
 //! Inputs to one output: the order of things.
+#![cfg_attr(
+    not(feature = "parquet"),
+    allow(irrefutable_let_patterns, reason = "the other outputs are Parquet's")
+)]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

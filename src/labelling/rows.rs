@@ -1,4 +1,11 @@
 //! One batch of rows: read, labelled and written into bytes by one thread.
+#![cfg_attr(
+    not(feature = "parquet"),
+    allow(
+        clippy::needless_pass_by_value,
+        reason = "Parquet's columns take the verdict apart"
+    )
+)]
 
 use std::borrow::Cow;
 use std::ops::Range;

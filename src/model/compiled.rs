@@ -40,7 +40,7 @@ pub fn write(model: &Model, id: &str) -> Vec<u8> {
     to.into_bytes()
 }
 
-/// The model that [`write`] wrote, and its id; `None` if the bytes are no such tables.
+/// The model that [`write()`] wrote, and its id; `None` if the bytes are no such tables.
 #[must_use]
 pub fn read(bytes: &'static [u8]) -> Option<(Model, &'static str)> {
     let mut from = Reader::new(bytes);
