@@ -540,12 +540,13 @@ impl Input {
             Stopped::NotJson { at, found } => {
                 data(&name, Some(at.line), format!("not JSON: {found}"))
             }
-            Stopped::Bomb { at, ratio } => data(
+            Stopped::Bomb { at } => data(
                 &name,
                 Some(at.line),
                 format!(
-                    "one record unpacks to more than {} MB, {ratio} times the compressed bytes; if this is no decompression bomb, unpack the file first",
-                    chunks::LARGEST_RECORD >> 20
+                    "one record unpacks to more than {} MB, and the file to more than {} times its size; if this is no decompression bomb, unpack it first",
+                    chunks::LARGEST_RECORD >> 20,
+                    chunks::BOMB
                 ),
             ),
         }

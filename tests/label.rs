@@ -70,7 +70,7 @@ fn model_id() -> String {
 }
 
 fn pack(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
@@ -622,20 +622,9 @@ fn a_gigantic_record_is_passed_on_and_the_next_one_labelled() {
         &["bomb.csv.gz", "-o", "out2.csv", "-q"],
         b"",
     );
-    let message = text(&output.stderr);
-    let (before, after) = message.split_once(" times ").expect("the ratio is named");
-    let (before, ratio) = before.rsplit_once(' ').expect("a number");
     assert_eq!(
-        before,
-        "error: `bomb.csv.gz`, line 2: one record unpacks to more than 4 MB,"
-    );
-    assert!(
-        ratio.parse::<u64>().is_ok_and(|ratio| ratio > 100),
-        "{ratio}"
-    );
-    assert_eq!(
-        after,
-        "the compressed bytes; if this is no decompression bomb, unpack the file first\n  \
+        text(&output.stderr),
+        "error: `bomb.csv.gz`, line 2: one record unpacks to more than 4 MB, and the file to more than 100 times its size; if this is no decompression bomb, unpack it first\n  \
          what was labelled before is kept in `out2.csv.partial`; the same command with --resume goes on from there\n"
     );
     assert_eq!(output.status.code(), Some(2));

@@ -162,15 +162,16 @@ def parquet(here):
     if pyarrow is None:
         print("skipped Parquet: pyarrow is not installed")
         return
-    table = pyarrow.Table.from_pylist(OBJECTS)
+    typed = [{**o, "nested": {"a": [i, None], "b": {"c": "x"}}} for i, o in enumerate(OBJECTS)]
+    table = pyarrow.Table.from_pylist(typed)
     source, target = here / "in.parquet", here / "out.parquet"
     pyarrow.parquet.write_table(table, source, row_group_size=130)
     label(source, target)
     back = pyarrow.parquet.read_table(target)
-    check("parquet", back.select(table.column_names).to_pylist(), OBJECTS)
+    check("parquet", back.select(table.column_names).to_pylist(), typed)
     check("parquet types", back.select(table.column_names).schema.types, table.schema.types)
     label(source, here / "from.jsonl")
-    check("parquet to jsonl", objects((here / "from.jsonl").read_bytes()), OBJECTS)
+    check("parquet to jsonl", objects((here / "from.jsonl").read_bytes()), typed)
     label(here / "in.csv", here / "from.parquet")
     back = pyarrow.parquet.read_table(here / "from.parquet").select(NAMES).to_pylist()
     check("csv to parquet", back, [dict(zip(NAMES, row)) for row in ROWS])

@@ -450,6 +450,7 @@ struct Team<'a> {
 impl Team<'_> {
     /// What every thread does until nothing is left.
     fn work(&self, feeder: &Mutex<Feeder>, ordered: &Mutex<Ordered>, turn: &Condvar) {
+        let _alarm = Alarm { ordered, turn };
         let mut labeller = Labeller::new(self.classifier, self.options, self.plan);
         let mut batch = Batch::default();
         let ahead = AHEAD * self.options.threads as u64;
@@ -476,6 +477,27 @@ impl Team<'_> {
                 held(feeder).done = true;
                 return;
             }
+        }
+    }
+}
+
+/// Wakes the threads that wait for a block which will never come, so that a bug in one
+/// thread ends the program instead of holding it for ever.
+struct Alarm<'a, 's> {
+    ordered: &'a Mutex<Ordered<'s>>,
+    turn: &'a Condvar,
+}
+
+impl Drop for Alarm<'_, '_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let stopped = || Error::Data {
+                origin: "labelling".to_owned(),
+                line: None,
+                reason: "a thread stopped because of a bug".to_owned(),
+            };
+            held(self.ordered).error.get_or_insert_with(stopped);
+            self.turn.notify_all();
         }
     }
 }

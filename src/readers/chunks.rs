@@ -21,7 +21,7 @@ pub const LARGEST_RECORD: usize = 4 << 20;
 
 /// A compressed file that grows more than this many times is no table of postings once
 /// one of its records has passed [`LARGEST_RECORD`].
-const BOMB: u64 = 100;
+pub const BOMB: u64 = 100;
 
 /// How a stream is cut into records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,8 +153,6 @@ pub enum Stopped {
     Bomb {
         /// Where the record begins.
         at: Position,
-        /// Decoded bytes per compressed byte.
-        ratio: u64,
     },
 }
 
@@ -500,12 +498,8 @@ impl Chunker {
             return Ok(());
         };
         let packed = packed.load(Ordering::Relaxed).max(1);
-        let ratio = self.position.byte / packed;
-        if ratio > BOMB {
-            return Err(Stopped::Bomb {
-                at: self.position,
-                ratio,
-            });
+        if self.position.byte / packed > BOMB {
+            return Err(Stopped::Bomb { at: self.position });
         }
         Ok(())
     }

@@ -109,7 +109,9 @@ fn wrong(path: &Path, error: &dyn std::fmt::Display) -> Error {
 pub fn to_lines(rows: &RecordBatch, chunk: &mut Chunk) -> Result<()> {
     chunk.bytes.clear();
     chunk.records.clear();
-    let mut writer = arrow_json::LineDelimitedWriter::new(&mut chunk.bytes);
+    let mut writer = arrow_json::WriterBuilder::new()
+        .with_explicit_nulls(true)
+        .build::<_, arrow_json::writer::LineDelimited>(&mut chunk.bytes);
     writer
         .write(rows)
         .and_then(|()| writer.finish())
