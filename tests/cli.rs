@@ -446,3 +446,44 @@ fn training_repeats_itself_on_any_number_of_threads() {
         "labels of unknown origin teach no title model"
     );
 }
+
+#[test]
+fn the_page_goes_to_a_file_or_to_standard_output() {
+    let directory = files(&[]);
+    let path = directory.path().join("ad.html").display().to_string();
+    let told = rolecall(&["classify", "--html", &path], AD.as_bytes());
+    assert!(
+        text(&told.stdout).starts_with("MLOps – "),
+        "the text is printed too"
+    );
+    let page = rolecall(&["classify", "--html", "-"], AD.as_bytes());
+    assert!(text(&page.stdout).starts_with("<!DOCTYPE html>"));
+    assert_eq!(page.stdout, std::fs::read(&path).unwrap());
+    let nowhere = directory.path().join("none/ad.html").display().to_string();
+    check_refused(
+        &["classify", "--html", &nowhere],
+        AD.as_bytes(),
+        &format!("cannot write `{nowhere}`: No such file or directory (os error 2)"),
+    );
+}
+
+#[test]
+fn the_shell_gets_completions_and_a_manual() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = text(&rolecall(&["completions", shell], b"").stdout);
+        assert!(
+            script.contains("classify") && script.contains("html"),
+            "{shell}"
+        );
+    }
+    let page = text(&rolecall(&["man"], b"").stdout);
+    assert!(page.contains(".TH rolecall 1") && page.contains("classify"));
+    let directory = files(&[]);
+    let into = directory.path().display().to_string();
+    assert_eq!(
+        rolecall(&["man", "--output", &into], b"").status.code(),
+        Some(0)
+    );
+    let pages: Vec<_> = std::fs::read_dir(directory.path()).unwrap().collect();
+    assert!(pages.len() > 5, "{pages:?}");
+}

@@ -43,15 +43,20 @@ impl Line {
 }
 
 impl Account {
-    /// The account of `label` with its `terms` strongest terms one by one; the rest takes
-    /// up what rounding the others to hundredths leaves over.
+    /// The account of `label`, its `terms` strongest terms for or against it one by one; the
+    /// rest takes up what rounding the others to hundredths leaves over.
     #[must_use]
     pub fn new(explanation: &Explanation, label: usize, terms: usize) -> Self {
+        let mut ordered = explanation.clone();
+        ordered.evidence.sort_by(|a, b| {
+            let strength = |e: &Evidence| e.in_favour(label).abs();
+            strength(b).total_cmp(&strength(a))
+        });
         let line = |evidence: Evidence| Line {
             hundredths: hundredths(evidence.in_favour(label)),
             evidence,
         };
-        let mut lines: Vec<Line> = explanation.strongest(terms).into_iter().map(line).collect();
+        let mut lines: Vec<Line> = ordered.strongest(terms).into_iter().map(line).collect();
         let total = total(explanation, label);
         settle(&mut lines, total);
         let place = |line: &Line| match line.evidence.kind {

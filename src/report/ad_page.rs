@@ -123,7 +123,7 @@ fn change(view: &View) -> Markup {
                     p.dim { "Checked by labelling the text without them; none of them can be spared." }
                 }
                 None => {
-                    p { "No few words: even without the terms that speak most for it, it stays " (chip(view, label)) "." }
+                    p { "No few words: without the terms that speak most for " (chip(view, label)) " it would not get another label." }
                 }
             }
         }
@@ -328,7 +328,7 @@ fn learnt(view: &View, label: usize) -> Markup {
     html! {
         h3 { (chip(view, label)) }
         p { "What speaks most for it in this model:" }
-        ul.chips { @for (term, _) in terms.iter().take(TERMS_OF_A_LABEL) { li.(class(label)) { (visible(term)) } } }
+        ul.chips { @for (term, _) in terms.iter().filter(|t| t.1 > 0.0).take(TERMS_OF_A_LABEL) { li.(class(label)) { (visible(term)) } } }
     }
 }
 

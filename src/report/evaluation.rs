@@ -457,9 +457,9 @@ fn top_terms(evaluation: &Evaluation) -> Markup {
                     div {
                         h3 { span.chip.(format!("l{label}")) { (name) } }
                         p.dim { "for" }
-                        ul.chips { @for (term, weight) in terms.iter().take(TERMS) { li.(format!("l{label}")) { (visible(term)) span.dim { (format!(" {weight:+.1}")) } } } }
+                        ul.chips { @for (term, weight) in terms.iter().filter(|t| t.1 > 0.0).take(TERMS) { li.(format!("l{label}")) { (visible(term)) span.dim { (format!(" {weight:+.1}")) } } } }
                         p.dim { "against" }
-                        ul.chips { @for (term, weight) in terms.iter().rev().take(TERMS) { li { (visible(term)) span.dim { (format!(" {weight:+.1}")) } } } }
+                        ul.chips { @for (term, weight) in terms.iter().rev().filter(|t| t.1 < 0.0).take(TERMS) { li { (visible(term)) span.dim { (format!(" {weight:+.1}")) } } } }
                     }
                 }
             }

@@ -144,8 +144,10 @@ def main():
     try:
         time.sleep(2)
         browser = Browser()
-        problems = [problem for page in pages for problem in check(browser, page, out)]
-        call(browser.session, method="DELETE")
+        try:
+            problems = [problem for page in pages for problem in check(browser, page, out)]
+        finally:
+            call(browser.session, method="DELETE")
     finally:
         driver.terminate()
     print("\n".join(problems) or f"{len(pages)} pages, no complaint")
