@@ -10,6 +10,7 @@ use crate::language;
 use crate::model::{Calibration, Model, Scorer, compiled, file, softmax};
 use crate::posting::Posting;
 use crate::prediction::{Evidence, EvidenceKind, Explanation, Prediction, Status};
+use crate::prior;
 use crate::text::Text;
 use crate::title;
 use crate::token::Token;
@@ -41,6 +42,8 @@ pub struct Classifier {
     model: Model,
     id: String,
     among: Vec<bool>,
+    /// What base rates add to the logits, without and with a title.
+    shifts: [Vec<f64>; 2],
 }
 
 /// Working memory of one thread and one classifier: what was learnt about written words
@@ -86,8 +89,13 @@ impl Classifier {
     }
 
     fn new(model: Model, id: String) -> Self {
-        let among = vec![true; model.labels.len()];
-        Self { model, id, among }
+        let shift = vec![0.0; model.labels.len()];
+        Self {
+            id,
+            among: vec![true; model.labels.len()],
+            shifts: [shift.clone(), shift],
+            model,
+        }
     }
 
     /// Opens a model file.
@@ -106,6 +114,50 @@ impl Classifier {
     pub fn from_bytes(bytes: &[u8], origin: &str) -> Result<Self> {
         let (model, id) = file::parse(bytes, origin)?;
         Ok(Self::new(model, id))
+    }
+
+    /// A model fresh from training as a classifier.
+    #[must_use]
+    pub fn from_model(model: Model) -> Self {
+        let id = file::write(&model).1;
+        Self::new(model, id)
+    }
+
+    /// A classifier for a stream in which labels are as common as `prior` says, one share
+    /// per label, summing to 1; see [`crate::prior`].
+    ///
+    /// # Panics
+    /// When there is not one share per label.
+    #[must_use]
+    pub fn with_prior(mut self, prior: &[f64]) -> Self {
+        assert_eq!(prior.len(), self.model.labels.len(), "one share per label");
+        self.shifts =
+            [false, true].map(|titled| prior::shift(prior, &self.calibration(titled).shares));
+        self
+    }
+
+    /// Estimates from postings without labels how common the labels are among them.
+    /// Postings that get no label are left out.
+    #[must_use]
+    pub fn estimate_prior<'a>(&self, postings: impl IntoIterator<Item = Posting<'a>>) -> Vec<f64> {
+        let mut scratch = Scratch::default();
+        let mut ratios = Vec::new();
+        for posting in postings {
+            let prediction = self.classify_with(posting, &mut scratch);
+            if prediction.label.is_some() {
+                let shares = &self.calibration(posting.title.is_some()).shares;
+                let ratio = prediction
+                    .probabilities
+                    .iter()
+                    .zip(shares)
+                    .map(|(p, s)| p / s);
+                ratios.push(ratio.collect());
+            }
+        }
+        if ratios.is_empty() {
+            return self.model.content_calibration.shares.clone();
+        }
+        prior::estimate(&ratios)
     }
 
     /// A classifier that chooses among the named labels only, for those who know that no
@@ -228,6 +280,7 @@ impl Classifier {
         if title.is_some() {
             title::add(&mut logits, &found_in_title.logits, shares.title);
         }
+        title::add(&mut logits, &self.shifts[usize::from(title.is_some())], 1.0);
         let probabilities = self.probabilities(&logits);
         let is_labelled = matches!(status, Status::Ok | Status::TitleOnly);
         let prediction = Prediction {
@@ -332,7 +385,7 @@ impl Classifier {
     }
 
     fn bias(&self, judgement: &Judgement) -> Evidence {
-        let mut bias = vec![0.0; self.model.labels.len()];
+        let mut bias = self.shifts[usize::from(judgement.title.is_some())].clone();
         let Shares { content, title } = judgement.shares;
         title::add(&mut bias, self.model.content.linear.bias(), content);
         if let Some(scorer) = self.model.title.as_ref() {

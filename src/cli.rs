@@ -11,12 +11,18 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::classifier::{self, Classifier};
 use crate::error::Error;
+use crate::posting::Posting;
+use crate::prior;
+use crate::training::dataset::{self, DataOptions};
 
+mod audit;
 mod classify;
 mod completions;
+mod data;
 mod evaluate;
 mod label;
 mod man;
+mod model;
 mod paste;
 mod scores;
 mod skills;
@@ -42,6 +48,8 @@ enum Command {
     Skills(skills::Arguments),
     Train(train::Arguments),
     Evaluate(evaluate::Arguments),
+    Audit(audit::Arguments),
+    Model(model::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
@@ -58,6 +66,12 @@ struct ModelArguments {
     /// Judge the description alone
     #[arg(long)]
     ignore_title: bool,
+    /// How common the labels are where the postings come from: shares or counts, one for every label
+    #[arg(long, value_name = "LABEL=SHARE,…", conflicts_with = "prior_from")]
+    prior: Option<String>,
+    /// Estimate how common the labels are from the postings of this file; no label in it is looked at
+    #[arg(long, value_name = "DATA")]
+    prior_from: Option<PathBuf>,
 }
 
 impl ModelArguments {
@@ -66,11 +80,52 @@ impl ModelArguments {
             Some(path) => Classifier::open(path)?,
             None => Classifier::embedded()?,
         };
+        let classifier = self.with_prior(classifier)?;
         if self.among.is_empty() {
             Ok(classifier)
         } else {
             classifier.among(&self.among)
         }
+    }
+
+    fn with_prior(&self, classifier: Classifier) -> crate::Result<Classifier> {
+        if let Some(prior) = &self.prior {
+            let prior = prior::parse(prior, classifier.labels())?;
+            return Ok(classifier.with_prior(&prior));
+        }
+        let Some(path) = &self.prior_from else {
+            return Ok(classifier);
+        };
+        let options = DataOptions {
+            unlabelled: true,
+            ..DataOptions::default()
+        };
+        let examples = dataset::read(&[path], &options)?.examples;
+        let postings = examples.iter().map(|e| {
+            if self.ignore_title {
+                Posting::untitled(&e.description)
+            } else {
+                Posting::titled(&e.title, &e.description)
+            }
+        });
+        let prior = classifier.estimate_prior(postings);
+        let shares = classifier.labels().iter().zip(&prior);
+        let shares: Vec<String> = shares.map(|(l, q)| format!("{l}={q:.4}")).collect();
+        anstream::eprintln!(
+            "base rates estimated from {} postings: --prior {}",
+            examples.len(),
+            shares.join(",")
+        );
+        Ok(classifier.with_prior(&prior))
+    }
+}
+
+/// Opens a model file; `embedded` is the one inside the program.
+fn open_model(path: &Path) -> crate::Result<Classifier> {
+    if path == Path::new("embedded") {
+        Classifier::embedded()
+    } else {
+        Classifier::open(path)
     }
 }
 
@@ -83,6 +138,8 @@ pub enum Exit {
     Rejected = 1,
     /// Could not run.
     Failed = 2,
+    /// Finished, but a required score was missed, or a better model stayed.
+    Missed = 3,
     /// Stopped by Ctrl-C.
     Interrupted = 130,
 }
@@ -102,6 +159,8 @@ enum Failure {
     Usage(String),
     #[error("cannot write to standard output: {0}")]
     Output(#[from] io::Error),
+    #[error("{0}")]
+    Missed(String),
 }
 
 type Outcome = std::result::Result<(), Failure>;
@@ -135,6 +194,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(Cli {
             command: Command::Evaluate(arguments),
         }) => evaluate::run(&arguments).map(|()| Exit::Done),
+        Ok(Cli {
+            command: Command::Audit(arguments),
+        }) => audit::run(&arguments).map(|()| Exit::Done),
+        Ok(Cli {
+            command: Command::Model(arguments),
+        }) => model::run(&arguments).map(|()| Exit::Done),
         Err(error) => return report_usage(&error, &arguments),
     };
     match outcome {
@@ -142,7 +207,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
         Err(failure) => {
             complain(&failure.to_string());
-            Exit::Failed
+            match failure {
+                Failure::Missed(_) => Exit::Missed,
+                _ => Exit::Failed,
+            }
         }
     }
 }
@@ -272,15 +340,19 @@ fn name_of(path: &Path) -> String {
     }
 }
 
-/// Writes beside the name and renames, so that no half model ever carries it.
+/// Writes beside the name and renames, so that no half file ever carries it.
 fn write_whole(path: &Path, bytes: &[u8]) -> crate::Result<()> {
-    let io = |source| crate::Error::Io {
+    let io = |source| Error::Io {
         action: "write",
         path: path.to_owned(),
         source,
     };
-    let mut beside = path.as_os_str().to_owned();
+    let mut beside = path.to_owned().into_os_string();
     beside.push(".part");
-    std::fs::write(&beside, bytes).map_err(io)?;
-    std::fs::rename(&beside, path).map_err(io)
+    let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
+    written.map_err(|error| {
+        // What could not be finished is no use to anybody.
+        let _ = std::fs::remove_file(&beside);
+        io(error)
+    })
 }

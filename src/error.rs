@@ -76,6 +76,12 @@ pub enum Error {
     /// Training data or parameters from which no model can be fitted.
     #[error("cannot train: {0}")]
     Training(String),
+    /// Postings on which nothing can be measured.
+    #[error("cannot evaluate: {0}")]
+    Evaluation(String),
+    /// Base rates that cannot be read.
+    #[error("--prior: {0}")]
+    Prior(String),
     /// Labels asked for that the model does not have.
     #[error("the model has no label `{asked}`; its labels are {}", .known.join(", "))]
     UnknownLabel {

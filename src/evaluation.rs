@@ -1,16 +1,24 @@
 //! How good a model is: counts first, scores from counts.
 
+use serde::Serialize;
+
 use crate::classifier::{Classifier, Scratch};
 use crate::error::{Error, Result};
 use crate::model::log_sum_exp;
 use crate::posting::Posting;
-use crate::training::Example;
+use crate::training::{Example, in_parallel};
+
+pub mod baselines;
+pub mod comparison;
+pub mod gates;
+pub mod report;
+pub mod whole;
 
 /// Equal-width bins of the top probability for the calibration error.
 const BINS: usize = 15;
 
 /// True label against predicted label, counted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Confusion {
     /// `counts[truth][predicted]`.
     pub counts: Vec<Vec<u64>>,
@@ -110,6 +118,12 @@ impl Judged {
         libm::exp(self.logits[self.predicted()] - log_sum_exp(&self.logits))
     }
 
+    /// Negative log-likelihood of the true label, in nats.
+    #[must_use]
+    pub fn loss(&self) -> f64 {
+        log_sum_exp(&self.logits) - self.logits[self.truth]
+    }
+
     fn is_right(&self) -> bool {
         self.predicted() == self.truth
     }
@@ -138,37 +152,48 @@ impl Sight {
     }
 }
 
-/// Has a classifier judge labelled postings. A row that gets no label counts with the
-/// most probable one. Empty for [`Sight::Title`] where the model has no title model.
+/// Has a classifier judge labelled postings on several threads. A row that gets no label
+/// counts with the most probable one. Empty for [`Sight::Title`] where the model has no
+/// title model.
 ///
 /// # Errors
 /// [`Error::UnknownLabel`] for a row whose label the model does not have.
-pub fn judge(classifier: &Classifier, examples: &[Example], sight: Sight) -> Result<Vec<Judged>> {
-    let mut scratch = Scratch::default();
-    let mut judged = Vec::with_capacity(examples.len());
-    for example in examples {
-        let labels = classifier.labels();
-        let truth = labels
-            .iter()
-            .position(|l| *l == example.label)
-            .ok_or_else(|| Error::UnknownLabel {
-                asked: example.label.clone(),
-                known: labels.to_vec(),
-            })?;
+pub fn judge(
+    classifier: &Classifier,
+    examples: &[&Example],
+    sight: Sight,
+    threads: usize,
+) -> Result<Vec<Judged>> {
+    let targets = targets(examples, classifier.labels())?;
+    if sight == Sight::Title && classifier.model().title.is_none() {
+        return Ok(Vec::new());
+    }
+    let logits = in_parallel(examples, threads, Scratch::default, |scratch, example| {
         let posting = match sight {
             Sight::Description => Posting::untitled(&example.description),
             _ => Posting::titled(&example.title, &example.description),
         };
-        let logits = match sight {
-            Sight::Title => match classifier.title_logits(&example.title) {
-                Some(logits) => logits,
-                None => return Ok(Vec::new()),
-            },
-            _ => classifier.classify_with(posting, &mut scratch).logits,
-        };
-        judged.push(Judged { truth, logits });
-    }
-    Ok(judged)
+        match sight {
+            Sight::Title => classifier.title_logits(&example.title).unwrap_or_default(),
+            _ => classifier.classify_with(posting, scratch).logits,
+        }
+    });
+    let pairs = targets.into_iter().zip(logits);
+    Ok(pairs
+        .map(|(truth, logits)| Judged { truth, logits })
+        .collect())
+}
+
+/// The position of every row's label among the model's.
+fn targets(examples: &[&Example], labels: &[String]) -> Result<Vec<usize>> {
+    let target = |e: &&Example| {
+        let found = labels.iter().position(|l| *l == e.label);
+        found.ok_or_else(|| Error::UnknownLabel {
+            asked: e.label.clone(),
+            known: labels.to_vec(),
+        })
+    };
+    examples.iter().map(target).collect()
 }
 
 /// The confusion matrix of judged rows.
@@ -180,8 +205,7 @@ pub fn confusion(rows: &[Judged], n_labels: usize) -> Confusion {
 /// Mean negative log-likelihood of the true label, in nats.
 #[must_use]
 pub fn log_loss(rows: &[Judged]) -> f64 {
-    let loss = |r: &Judged| log_sum_exp(&r.logits) - r.logits[r.truth];
-    rows.iter().map(loss).sum::<f64>() / rows.len().max(1) as f64
+    rows.iter().map(Judged::loss).sum::<f64>() / rows.len().max(1) as f64
 }
 
 /// Expected calibration error over 15 equal-width bins of the top probability
@@ -261,31 +285,64 @@ pub fn wilson(right: u64, n: u64) -> (f64, f64) {
     ((middle - half).max(0.0), (middle + half).min(1.0))
 }
 
-/// Resamples rows `draws` times and returns the central 95 % of a score
-/// (percentile bootstrap, Efron 1979). The same rows and seed give the same interval.
-#[must_use]
-pub fn bootstrap(
-    rows: &[Judged],
-    n_labels: usize,
-    draws: usize,
-    seed: u64,
-    score: impl Fn(&Confusion) -> f64,
-) -> (f64, f64) {
-    let pairs: Vec<(usize, usize)> = rows.iter().map(|r| (r.truth, r.predicted())).collect();
-    if pairs.is_empty() {
-        return (0.0, 0.0);
+/// A score and the central 95 % of it under resampling.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Interval {
+    /// The score itself.
+    pub value: f64,
+    /// Its 2.5 % quantile.
+    pub low: f64,
+    /// Its 97.5 % quantile.
+    pub high: f64,
+}
+
+/// Resampled confusion matrices (percentile bootstrap, Efron 1979), from which intervals
+/// of any score are taken. The same rows and seed give the same intervals.
+#[derive(Debug, Clone)]
+pub struct Resampled {
+    whole: Confusion,
+    draws: Vec<Confusion>,
+}
+
+impl Resampled {
+    /// Draws as many rows as there are, with replacement, `draws` times.
+    #[must_use]
+    pub fn new(rows: &[Judged], n_labels: usize, draws: usize, seed: u64) -> Self {
+        let pairs: Vec<(usize, usize)> = rows.iter().map(|r| (r.truth, r.predicted())).collect();
+        let mut random = SplitMix(seed);
+        let mut draw = || {
+            let sample = (0..pairs.len()).map(|_| pairs[random.below(pairs.len())]);
+            Confusion::new(n_labels, sample)
+        };
+        Self {
+            draws: (0..draws).map(|_| draw()).collect(),
+            whole: Confusion::new(n_labels, pairs.iter().copied()),
+        }
     }
-    let mut random = SplitMix(seed);
-    let mut scores: Vec<f64> = (0..draws)
-        .map(|_| {
-            score(&Confusion::new(
-                n_labels,
-                (0..pairs.len()).map(|_| pairs[random.below(pairs.len())]),
-            ))
-        })
-        .collect();
-    scores.sort_by(f64::total_cmp);
-    let at = |q: f64| scores[((scores.len() - 1) as f64 * q).round() as usize];
+
+    /// A score with its interval.
+    #[must_use]
+    pub fn interval(&self, score: impl Fn(&Confusion) -> f64) -> Interval {
+        let scores = self.draws.iter().map(&score).collect();
+        let (low, high) = central(scores);
+        Interval {
+            value: score(&self.whole),
+            low,
+            high,
+        }
+    }
+}
+
+/// The 2.5 % and 97.5 % quantiles; zeros without values.
+fn central(mut values: Vec<f64>) -> (f64, f64) {
+    values.sort_by(f64::total_cmp);
+    let at = |q: f64| {
+        let last = values.len().saturating_sub(1) as f64;
+        values
+            .get((last * q).round() as usize)
+            .copied()
+            .unwrap_or(0.0)
+    };
     (at(0.025), at(0.975))
 }
 
@@ -374,14 +431,13 @@ mod tests {
         let rows: Vec<Judged> = (0..200)
             .map(|i| judged(usize::from(i % 5 == 0), 0.9))
             .collect();
-        let (low, high) = bootstrap(&rows, 2, 500, 7, Confusion::accuracy);
+        let interval = || Resampled::new(&rows, 2, 500, 7).interval(Confusion::accuracy);
+        let Interval { value, low, high } = interval();
+        assert!((value - 0.8).abs() < 1e-12);
         assert!(
             low < 0.8 && 0.8 < high && high - low < 0.15,
             "[{low}, {high}]"
         );
-        assert_eq!(
-            (low, high),
-            bootstrap(&rows, 2, 500, 7, Confusion::accuracy)
-        );
+        assert_eq!(interval(), interval());
     }
 }

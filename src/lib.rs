@@ -26,15 +26,18 @@
 //! 6. [`model`]: weights and bias give logits, logits give probabilities.
 //! 7. [`title`]: the title's own small model, added to the description's.
 //! 8. [`prediction`]: label, probability, margin, status, evidence.
-//! 9. [`classifier`]: all of it behind one type.
+//! 9. [`prior`]: base rates other than the training postings'.
+//! 10. [`classifier`]: all of it behind one type.
 //!
 //! [`readers`] open files of postings, [`columns`] finds the title and the text in them,
 //! and [`labelling`] takes them through the flow to [`writers`], at any size.
 //!
-//! Beside the flow stand [`training`], which makes models, and [`evaluation`], which
-//! measures them; `report` draws what they say. Nothing here prints or exits.
+//! Beside the flow stand [`training`], which makes models, [`evaluation`], which measures
+//! them, and [`audit`], which looks for wrong labels; `report` draws what they say.
+//! Nothing here prints or exits.
 
 pub mod ad;
+pub mod audit;
 pub mod classifier;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -49,6 +52,7 @@ pub mod model;
 mod names;
 pub mod posting;
 pub mod prediction;
+pub mod prior;
 pub mod readers;
 #[cfg(feature = "report")]
 pub mod report;

@@ -8,6 +8,7 @@ use crate::text::Text;
 
 pub mod compiled;
 pub mod file;
+pub mod weights;
 
 /// Everything that a prediction is computed from.
 #[derive(Debug, Clone)]
@@ -54,6 +55,9 @@ impl Scorer {
 pub struct Calibration {
     /// Logits are divided by it, > 0 (Guo et al. 2017, temperature scaling).
     pub temperature: f64,
+    /// The mean probability of every label on postings that the model had not seen: how
+    /// common it believes the labels to be. Each above 0, summing to 1.
+    pub shares: Vec<f64>,
     /// How often the predicted label was right on postings that the model had not
     /// seen, by the probability stated; bounds ascending, the last one 1.
     pub reliability: Vec<Reliability>,
@@ -90,6 +94,21 @@ pub struct Provenance {
     pub data: String,
     /// Facts in order: counts, parameters, seed.
     pub facts: Vec<(String, String)>,
+    /// Training rows of every label.
+    pub rows: Vec<u64>,
+    /// Ids of the models that it was adapted from, nearest first.
+    pub parents: Vec<String>,
+    /// Identities of the texts that it, or a parent, was trained on
+    /// ([`crate::training::duplicates::identity`]), ascending.
+    pub seen: Vec<u64>,
+}
+
+impl Provenance {
+    /// Whether a text was trained on, by its identity.
+    #[must_use]
+    pub fn has_seen(&self, identity: u64) -> bool {
+        self.seen.binary_search(&identity).is_ok()
+    }
 }
 
 /// A linear model: one logit per label.

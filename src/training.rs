@@ -5,30 +5,36 @@
 //! that never saw it, and from these judgements come the title's weight, the
 //! temperatures and the reliability table. Then the model is fitted on all rows.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use linfa::dataset::DatasetBase;
-use linfa::traits::Fit;
-use ndarray::Array1;
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Result};
-use crate::evaluation::{self, Judged};
-use crate::features::{FeatureSettings, FeatureSpace, Memo, SparseRow};
-use crate::language;
-use crate::model::{Calibration, Linear, Model, Provenance, Reliability, Scorer, file};
+use crate::error::Result;
+use crate::evaluation::Judged;
+use crate::evaluation::report::Summary;
+use crate::features::FeatureSettings;
+use crate::model::{Model, Provenance, file};
 use crate::skills::Lexicon;
-use crate::text::Text;
-use crate::title;
-use crate::token;
 
+pub mod adapting;
+mod calibration;
+pub mod choosing;
+pub mod corpus;
+pub mod dataset;
+pub mod duplicates;
+pub mod folds;
+pub mod labels;
+pub mod lexicon;
 pub mod logistic;
+pub mod survey;
 pub mod table;
+pub mod title_rules;
 pub mod vocabulary;
 
-use logistic::{Convergence, LogisticParams, SparseRecords};
-use vocabulary::{StemmedTexts, VocabularyLimits};
+use calibration::{added, best_title_weight, calibrate};
+use corpus::{Corpus, CorpusOptions, Part};
+use logistic::Convergence;
+use vocabulary::VocabularyLimits;
 
 /// A labelled posting.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,6 +53,12 @@ pub struct Example {
     pub language: String,
     /// The employer, or whatever must not stand on both sides of a split; empty: none known.
     pub group: String,
+    /// The row's own id; empty where it has none.
+    pub id: String,
+    /// The board or feed that it comes from; empty: unknown.
+    pub source: String,
+    /// File and line, as messages name it.
+    pub place: String,
 }
 
 /// Where a label comes from.
@@ -91,12 +103,17 @@ pub struct TrainingOptions {
     pub content: PartOptions,
     /// The title's part.
     pub title: PartOptions,
-    /// Weight of readings by certainty 1, 2 and 3 (hard, leaning, clear).
-    pub certainty_weights: [f64; 3],
-    /// Folds of the cross-validation, at least 2.
-    pub folds: usize,
-    /// Threads; the model does not depend on it.
-    pub threads: usize,
+    /// How much every row counts.
+    pub rows: RowWeights,
+}
+
+/// How much rows count in a fit, in [0, 1].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RowWeights {
+    /// By the reader's certainty 1, 2 and 3 (hard, leaning, clear).
+    pub certainty: [f64; 3],
+    /// Of rows whose label came from the title, beside rows that were read.
+    pub titled: f64,
 }
 
 impl Default for TrainingOptions {
@@ -147,9 +164,10 @@ impl Default for TrainingOptions {
                     mask_role_names: false,
                 },
             },
-            certainty_weights: [1.0; 3],
-            folds: 5,
-            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            rows: RowWeights {
+                certainty: [1.0; 3],
+                titled: 0.0,
+            },
         }
     }
 }
@@ -159,9 +177,9 @@ impl Default for TrainingOptions {
 pub struct Trained {
     /// The model.
     pub model: Model,
-    /// The rows used, in the order of the examples.
-    pub rows: Vec<usize>,
-    /// Judgements of the rows by models that had not seen them, calibrated:
+    /// The rows that were judged, as positions in the corpus.
+    pub judged: Vec<usize>,
+    /// Judgements of these rows by models that had not seen them, calibrated:
     /// description alone.
     pub content: Vec<Judged>,
     /// The same with the title; empty where no title model was fitted.
@@ -172,50 +190,58 @@ pub struct Trained {
     pub convergence: Convergence,
 }
 
-/// Trains a model.
-///
-/// Rows whose label came from the title are left out: at any weight they made the model
-/// worse (they teach what titles say). A title model is fitted only on readings.
+impl Trained {
+    /// The judgements with all that a posting gives: with the title where one is heard.
+    #[must_use]
+    pub fn best(&self) -> &[Judged] {
+        if self.both.is_empty() {
+            &self.content
+        } else {
+            &self.both
+        }
+    }
+}
+
+/// Trains a model with the default preparation.
 ///
 /// # Errors
-/// [`Error::Training`] when there are too few rows, labels or groups to learn from.
+/// [`crate::Error::Training`] when there are too few rows, labels or groups to learn from.
 pub fn train(
     examples: &[Example],
     lexicon: &Arc<Lexicon>,
     options: &TrainingOptions,
+    threads: usize,
 ) -> Result<Trained> {
-    let mut texts: Vec<Option<Text>> = examples
-        .iter()
-        .map(|e| Some(Text::new(&e.description)))
-        .collect();
-    let languages = languages(examples, &texts);
-    let rows: Vec<usize> = (0..examples.len())
-        .filter(|&row| {
-            examples[row].origin != Origin::Title && languages.known.contains(&languages.of[row])
-        })
-        .collect();
-    let texts = rows.iter().filter_map(|&row| texts[row].take()).collect();
-    let corpus = Corpus::new(examples, &rows, texts, lexicon, options)?;
-    let judged = corpus.cross_validate(options)?;
-    let all: Vec<usize> = (0..rows.len()).collect();
-    let (content, convergence) =
-        corpus.fit(&corpus.descriptions, &all, &options.content, options)?;
-    let title = match &corpus.titles {
-        Some(titles) => Some(corpus.fit(titles, &all, &options.title, options)?.0),
-        None => None,
+    let preparation = CorpusOptions {
+        threads,
+        ..CorpusOptions::default()
     };
-    let title_weight = if title.is_some() {
-        best_title_weight(&judged)
-    } else {
-        0.0
-    };
-    let with_title = added(&judged.content, &judged.title, title_weight);
-    let (content_calibration, content_judged) = calibrate(judged.content);
-    let (title_calibration, both_judged) = calibrate(with_title);
-    let provenance = provenance(examples, &corpus, options);
+    fit(&Corpus::new(examples, lexicon, preparation)?, options)
+}
+
+/// Fits a model to prepared postings.
+///
+/// Rows whose label came from the title are left out where others were read: at any weight
+/// they made the model worse (they teach what titles say). A title model is fitted only
+/// where whoever labelled had not seen the title.
+///
+/// # Errors
+/// [`crate::Error::Training`] when a fit fails.
+pub fn fit(corpus: &Corpus, options: &TrainingOptions) -> Result<Trained> {
+    let content_judged = corpus.judge(Part::Content, options)?;
+    let (content, convergence) = corpus.fit(Part::Content, options)?;
+    let (mut title, mut title_judged, mut title_weight) = (None, Vec::new(), 0.0);
+    if corpus.has_titles() {
+        title_judged = corpus.judge(Part::Title, options)?;
+        title = Some(corpus.fit(Part::Title, options)?.0);
+        title_weight = best_title_weight(&content_judged, &title_judged);
+    }
+    let with_title = added(&content_judged, &title_judged, title_weight);
+    let (content_calibration, content_judged) = calibrate(&content_judged, corpus.labels.len());
+    let (title_calibration, both_judged) = calibrate(&with_title, corpus.labels.len());
     let model = Model {
         labels: corpus.labels.clone(),
-        languages: languages.known.into_iter().collect(),
+        languages: corpus.languages.iter().cloned().collect(),
         content,
         title,
         title_weight,
@@ -225,16 +251,47 @@ pub fn train(
             title_calibration
         },
         content_calibration,
-        provenance,
+        provenance: provenance(corpus, options),
     };
     Ok(Trained {
         model,
-        rows,
+        judged: (0..corpus.rows.len())
+            .filter(|&row| corpus.is_scored(row))
+            .collect(),
         content: content_judged,
         both: both_judged,
-        title: judged.title,
+        title: title_judged,
         convergence,
     })
+}
+
+/// Scores of the description's model trained on parts of the employers, each part twice the
+/// one before, judged on the same rows held out: what more postings would bring.
+///
+/// # Errors
+/// [`crate::Error::Training`] when a fit fails.
+pub fn learning_curve(corpus: &Corpus, options: &TrainingOptions) -> Result<Vec<(usize, Summary)>> {
+    let mut curve = Vec::new();
+    for part in [8, 4, 2, 1] {
+        let mut weights = corpus.weights(&options.rows);
+        for (weight, employer) in weights.iter_mut().zip(&corpus.employers) {
+            if employer % part != 0 {
+                *weight = 0.0;
+            }
+        }
+        let judged = calibrate(
+            &corpus.judge_weighted(Part::Content, options, &weights)?,
+            corpus.labels.len(),
+        )
+        .1;
+        let rows = weights.iter().filter(|w| **w > 0.0).count();
+        let rows = rows - rows / corpus.options.folds;
+        curve.push((
+            rows,
+            Summary::of_model("description", &judged, &corpus.labels),
+        ));
+    }
+    Ok(curve)
 }
 
 /// Rounds to five decimals, the precision of the model file, so that what is written is
@@ -242,6 +299,12 @@ pub fn train(
 pub(crate) fn rounded(x: f64) -> f64 {
     let rounded = (x * 1e5).round() / 1e5;
     if rounded == 0.0 { 0.0 } else { rounded }
+}
+
+/// The length of the gradient at which a fit on `rows` rows has converged: the loss is a
+/// sum over rows, and so is its gradient.
+pub(crate) fn tolerance(rows: usize) -> f64 {
+    1e-4 * rows as f64
 }
 
 /// SHA-256 over the fields of all rows, hexadecimal: the same rows in the same order
@@ -260,278 +323,23 @@ pub fn fingerprint(examples: &[Example]) -> String {
     file::hex(&hash.finalize())
 }
 
-struct Languages {
-    of: Vec<String>,
-    known: BTreeSet<String>,
-}
-
-/// A language is known with at least this many readable rows, or half of all.
-const ROWS_OF_A_LANGUAGE: usize = 1000;
-
-fn languages(examples: &[Example], texts: &[Option<Text>]) -> Languages {
-    let of: Vec<String> = examples
-        .iter()
-        .zip(texts)
-        .map(|(example, text)| match example.language.as_str() {
-            "" => {
-                let text = text.as_ref().map_or("", Text::as_str);
-                language::detect(text, &token::tokenize(text))
-                    .unwrap_or("en")
-                    .to_owned()
-            }
-            given => given.to_owned(),
-        })
-        .collect();
-    let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
-    let readable = || {
-        examples
-            .iter()
-            .zip(&of)
-            .filter(|(e, _)| e.origin != Origin::Title)
-    };
-    readable().for_each(|(_, language)| *counts.entry(language).or_default() += 1);
-    let enough = ROWS_OF_A_LANGUAGE.min(readable().count().div_ceil(2));
-    let known = counts
-        .into_iter()
-        .filter(|(_, n)| *n >= enough)
-        .map(|(l, _)| l.clone())
-        .collect();
-    Languages { of, known }
-}
-
-/// The rows to learn from, prepared.
-struct Corpus<'a> {
-    labels: Vec<String>,
-    targets: Vec<usize>,
-    weights: Vec<f32>,
-    groups: Vec<u32>,
-    folds: Vec<usize>,
-    lexicon: Arc<Lexicon>,
-    descriptions: Texts<'a>,
-    /// `None` where a title model would learn to read the labels.
-    titles: Option<Texts<'a>>,
-}
-
-/// Texts of one kind, by row, and their stems.
-struct Texts<'a> {
-    texts: Vec<Text<'a>>,
-    stemmed: StemmedTexts,
-}
-
-/// Logits of every row by a model that had not seen it.
-struct CrossValidated {
-    content: Vec<Judged>,
-    title: Vec<Judged>,
-}
-
-impl<'a> Corpus<'a> {
-    fn new(
-        examples: &'a [Example],
-        rows: &[usize],
-        texts: Vec<Text<'a>>,
-        lexicon: &Arc<Lexicon>,
-        options: &TrainingOptions,
-    ) -> Result<Self> {
-        let used: Vec<&Example> = rows.iter().map(|&row| &examples[row]).collect();
-        let labels: BTreeSet<&str> = used.iter().map(|e| e.label.as_str()).collect();
-        let labels: Vec<String> = labels.into_iter().map(str::to_owned).collect();
-        if labels.len() < 2 {
-            return Err(Error::Training(format!(
-                "{} usable rows with {} label(s); at least two labels are needed",
-                rows.len(),
-                labels.len()
-            )));
-        }
-        let target = |e: &&Example| labels.binary_search(&e.label).expect("collected above");
-        let targets: Vec<usize> = used.iter().map(target).collect();
-        let groups = groups(&used);
-        let folds = folds(&targets, &groups, labels.len(), options.folds);
-        if (0..options.folds).any(|fold| !folds.contains(&fold)) {
-            return Err(Error::Training(format!(
-                "too few employers to cut the rows into {} folds",
-                options.folds
-            )));
-        }
-        let weight = |e: &&Example| match e.certainty {
-            certainty @ 1..=3 => options.certainty_weights[usize::from(certainty) - 1] as f32,
-            _ => 1.0,
-        };
-        let mask = |part: &PartOptions| part.features.mask_role_names;
-        let stemmed = StemmedTexts::new(&texts, lexicon, mask(&options.content));
-        let blind = used.iter().all(|e| e.origin == Origin::Reading)
-            && used.iter().any(|e| !e.title.trim().is_empty());
-        let titles = blind.then(|| {
-            let texts: Vec<Text> = used.iter().map(|e| Text::new(&e.title)).collect();
-            let stemmed = StemmedTexts::new(&texts, lexicon, mask(&options.title));
-            Texts { texts, stemmed }
-        });
-        Ok(Self {
-            weights: used.iter().map(weight).collect(),
-            labels,
-            targets,
-            groups,
-            folds,
-            lexicon: Arc::clone(lexicon),
-            descriptions: Texts { texts, stemmed },
-            titles,
-        })
-    }
-
-    /// Fits one part on the rows `on`.
-    fn fit(
-        &self,
-        texts: &Texts,
-        on: &[usize],
-        part: &PartOptions,
-        options: &TrainingOptions,
-    ) -> Result<(Scorer, Convergence)> {
-        let vocabulary = texts.stemmed.vocabulary(on, &self.groups, part.vocabulary);
-        let space = FeatureSpace::new(part.features, Arc::clone(&self.lexicon), vocabulary);
-        let rows = in_parallel(on, options.threads, Memo::default, |memo, &row| {
-            space.analyse(&texts.texts[row], memo).row
-        });
-        let n_terms = space.vocabulary().len();
-        let (terms, convergence) = self.fit_block(&rows, 0..n_terms, on, part.terms, options)?;
-        let (keywords, _) =
-            self.fit_block(&rows, n_terms..space.len(), on, part.keywords, options)?;
-        let features = (0..n_terms as u32)
-            .map(|f| terms.weights(f))
-            .chain((0..(space.len() - n_terms) as u32).map(|f| keywords.weights(f)));
-        let weights = features.flatten().map(|w| rounded(*w)).collect();
-        let biases = terms.bias().iter().zip(keywords.bias());
-        let bias = biases.map(|(a, b)| rounded(a + b)).collect();
-        let linear = Linear::new(weights, bias);
-        Ok((Scorer { space, linear }, convergence))
-    }
-
-    /// Fits the weights of one block of features.
-    fn fit_block(
-        &self,
-        rows: &[SparseRow],
-        columns: std::ops::Range<usize>,
-        on: &[usize],
-        penalty: Penalty,
-        options: &TrainingOptions,
-    ) -> Result<(Linear, Convergence)> {
-        let records = SparseRecords::new(rows, columns);
-        let targets: Array1<usize> = on.iter().map(|&row| self.targets[row]).collect();
-        let weights: Array1<f32> = on.iter().map(|&row| self.weights[row]).collect();
-        let fitted = LogisticParams::new(self.labels.len())
-            .alpha(1.0 / penalty.c)
-            .balance(penalty.balance)
-            .threads(options.threads)
-            .fit(&DatasetBase::new(records, targets).with_weights(weights))?;
-        Ok((fitted.linear, fitted.convergence))
-    }
-
-    /// Judges every row by models fitted on the other folds.
-    fn cross_validate(&self, options: &TrainingOptions) -> Result<CrossValidated> {
-        let mut content = vec![None; self.targets.len()];
-        let mut title = content.clone();
-        for fold in 0..options.folds {
-            let (out, on): (Vec<usize>, Vec<usize>) =
-                (0..self.targets.len()).partition(|&row| self.folds[row] == fold);
-            let parts = [
-                (Some(&self.descriptions), &options.content, &mut content),
-                (self.titles.as_ref(), &options.title, &mut title),
-            ];
-            for (texts, part, judged) in parts {
-                let Some(texts) = texts else { continue };
-                let (scorer, _) = self.fit(texts, &on, part, options)?;
-                let logits = in_parallel(&out, options.threads, Memo::default, |memo, &row| {
-                    scorer.score(&texts.texts[row], memo).1
-                });
-                for (&row, logits) in out.iter().zip(logits) {
-                    judged[row] = Some(Judged {
-                        truth: self.targets[row],
-                        logits,
-                    });
-                }
-            }
-        }
-        let all = |judged: Vec<Option<Judged>>| judged.into_iter().flatten().collect();
-        Ok(CrossValidated {
-            content: all(content),
-            title: all(title),
-        })
-    }
-}
-
-/// Numbers the employers; a row without one is its own.
-fn groups(examples: &[&Example]) -> Vec<u32> {
-    let mut numbers: HashMap<&str, u32> = HashMap::new();
-    let mut next = 0;
-    let mut fresh = || {
-        next += 1;
-        next - 1
-    };
-    examples
-        .iter()
-        .map(|e| match e.group.as_str() {
-            "" => fresh(),
-            group => *numbers.entry(group).or_insert_with(&mut fresh),
-        })
-        .collect()
-}
-
-/// A fold for every row: groups whole, labels spread evenly. The largest groups are
-/// placed first, each where its labels are rarest so far.
-fn folds(targets: &[usize], groups: &[u32], n_labels: usize, n_folds: usize) -> Vec<usize> {
-    let n_groups = groups.iter().max().map_or(0, |g| *g as usize + 1);
-    let mut counts = vec![vec![0.0; n_labels]; n_groups];
-    targets
-        .iter()
-        .zip(groups)
-        .for_each(|(&t, &g)| counts[g as usize][t] += 1.0);
-    let mut totals = vec![1e-9; n_labels];
-    for &target in targets {
-        totals[target] += 1.0;
-    }
-    let mut order: Vec<usize> = (0..n_groups).collect();
-    order.sort_by(|&a, &b| {
-        counts[b]
-            .iter()
-            .sum::<f64>()
-            .total_cmp(&counts[a].iter().sum())
-            .then(a.cmp(&b))
-    });
-    let mut filled = vec![vec![0.0; n_labels]; n_folds];
-    let mut fold_of = vec![0; n_groups];
-    for group in order {
-        let crowding = |fold: usize| -> f64 {
-            (0..n_labels)
-                .map(|l| {
-                    counts[group][l] * (filled[fold][l] + counts[group][l])
-                        / (totals[l] * totals[l])
-                })
-                .sum()
-        };
-        let fold = (0..n_folds)
-            .min_by(|&a, &b| crowding(a).total_cmp(&crowding(b)))
-            .unwrap_or(0);
-        filled[fold]
-            .iter_mut()
-            .zip(&counts[group])
-            .for_each(|(sum, n)| *sum += n);
-        fold_of[group] = fold;
-    }
-    groups.iter().map(|&g| fold_of[g as usize]).collect()
-}
-
 /// Maps items on several threads, in order; every thread has a state of its own.
-fn in_parallel<T: Sync, S, R: Send>(
-    items: &[T],
+pub(crate) fn in_parallel<'a, T: Sync, S, R: Send>(
+    items: &'a [T],
     threads: usize,
     state: impl Fn() -> S + Sync,
-    map: impl Fn(&mut S, &T) -> R + Sync,
+    map: impl Fn(&mut S, &'a T) -> R + Sync,
 ) -> Vec<R> {
     let share = items.len().div_ceil(threads.max(1)).max(1);
     std::thread::scope(|scope| {
-        let work = |items| {
+        let work = |items: &'a [T]| {
             let (state, map) = (&state, &map);
             scope.spawn(move || {
                 let mut state = state();
-                items_of(items, |item| map(&mut state, item))
+                items
+                    .iter()
+                    .map(|item| map(&mut state, item))
+                    .collect::<Vec<R>>()
             })
         };
         let workers: Vec<_> = items.chunks(share).map(work).collect();
@@ -542,114 +350,14 @@ fn in_parallel<T: Sync, S, R: Send>(
     })
 }
 
-fn items_of<T, R>(items: &[T], map: impl FnMut(&T) -> R) -> Vec<R> {
-    items.iter().map(map).collect()
-}
-
-/// Content and title logits of the same rows added.
-fn added(content: &[Judged], title: &[Judged], weight: f64) -> Vec<Judged> {
-    let add = |(c, t): (&Judged, &Judged)| {
-        let mut logits = c.logits.clone();
-        title::add(&mut logits, &t.logits, weight);
-        Judged {
-            truth: c.truth,
-            logits,
-        }
-    };
-    content.iter().zip(title).map(add).collect()
-}
-
-/// The title's weight, in steps of 0.05, with the smallest log loss on rows held out, the
-/// temperature fitted for each; macro-F1 jumps too much from step to step to choose by.
-fn best_title_weight(judged: &CrossValidated) -> f64 {
-    let loss = |weight: f64| {
-        let (_, calibrated) = calibrate(added(&judged.content, &judged.title, weight));
-        evaluation::log_loss(&calibrated)
-    };
-    let weights = (0..=30).map(|step| f64::from(step) / 20.0);
-    weights
-        .min_by(|&a, &b| loss(a).total_cmp(&loss(b)))
-        .unwrap_or(0.0)
-}
-
-/// Fits the temperature to rows held out, by golden-section search for the smallest log
-/// loss, and counts how often the label was right by confidence.
-fn calibrate(mut judged: Vec<Judged>) -> (Calibration, Vec<Judged>) {
-    let loss = |log_temperature: f64| {
-        let cooled: Vec<Judged> = judged
-            .iter()
-            .map(|j| cooled(j, libm::exp(log_temperature)))
-            .collect();
-        evaluation::log_loss(&cooled)
-    };
-    let (mut low, mut high) = (-3.0, 3.0);
-    let golden = (5.0_f64.sqrt() - 1.0) / 2.0;
-    for _ in 0..40 {
-        let (a, b) = (high - golden * (high - low), low + golden * (high - low));
-        if loss(a) <= loss(b) {
-            high = b;
-        } else {
-            low = a;
-        }
-    }
-    let temperature = if judged.is_empty() {
-        1.0
-    } else {
-        rounded(libm::exp(f64::midpoint(low, high)))
-    };
-    for j in &mut judged {
-        *j = cooled(j, temperature);
-    }
-    (
-        Calibration {
-            temperature,
-            reliability: reliability(&judged),
-        },
-        judged,
-    )
-}
-
-fn cooled(judged: &Judged, temperature: f64) -> Judged {
-    Judged {
-        truth: judged.truth,
-        logits: judged.logits.iter().map(|z| z / temperature).collect(),
-    }
-}
-
-/// How often the label was right, by its probability.
-fn reliability(judged: &[Judged]) -> Vec<Reliability> {
-    const BOUNDS: [u32; 8] = [400, 500, 600, 700, 800, 900, 950, 1000];
-    let mut bins: Vec<Reliability> = BOUNDS
-        .iter()
-        .map(|&below| Reliability {
-            below,
-            postings: 0,
-            right: 0,
-        })
-        .collect();
-    for j in judged {
-        let bin = bins
-            .iter_mut()
-            .find(|bin| j.confidence() * 1000.0 <= f64::from(bin.below));
-        if let Some(bin) = bin {
-            bin.postings += 1;
-            bin.right += u64::from(j.predicted() == j.truth);
-        }
-    }
-    bins
-}
-
-fn provenance(examples: &[Example], corpus: &Corpus, options: &TrainingOptions) -> Provenance {
+fn provenance(corpus: &Corpus, options: &TrainingOptions) -> Provenance {
     let mut facts = vec![
-        ("rows given".to_owned(), examples.len().to_string()),
+        ("rows given".to_owned(), corpus.examples.len().to_string()),
         ("rows used".to_owned(), corpus.targets.len().to_string()),
     ];
-    for (at, label) in corpus.labels.iter().enumerate() {
-        let count = corpus.targets.iter().filter(|t| **t == at).count();
-        facts.push((format!("rows {label}"), count.to_string()));
-    }
-    let employers = corpus.groups.iter().collect::<BTreeSet<_>>().len();
-    facts.push(("employers".to_owned(), employers.to_string()));
+    let distinct = |numbers: &[u32]| numbers.iter().max().map_or(0, |n| n + 1).to_string();
+    facts.push(("employers".to_owned(), distinct(&corpus.employers)));
+    facts.push(("different texts".to_owned(), distinct(&corpus.clusters)));
     for (name, part) in [("content", &options.content), ("title", &options.title)] {
         let v = part.vocabulary;
         for (block, penalty) in [("terms", part.terms), ("keywords", part.keywords)] {
@@ -664,9 +372,12 @@ fn provenance(examples: &[Example], corpus: &Corpus, options: &TrainingOptions) 
             ),
         ));
     }
-    facts.push(("folds".to_owned(), options.folds.to_string()));
+    facts.push(("folds".to_owned(), corpus.options.folds.to_string()));
     Provenance {
-        data: fingerprint(examples),
+        data: fingerprint(corpus.examples),
         facts,
+        rows: corpus.rows_of_labels(),
+        parents: Vec::new(),
+        seen: corpus.seen(options),
     }
 }

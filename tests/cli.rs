@@ -419,6 +419,7 @@ fn training_repeats_itself_on_any_number_of_threads() {
         let output = rolecall(
             &[
                 "train",
+                "--fixed",
                 data,
                 "-o",
                 path.to_str().unwrap(),

@@ -47,7 +47,7 @@ fn small() -> String {
         })
         .collect();
     let lexicon = Arc::new(Lexicon::parse(LEXICON, "test").unwrap());
-    let trained = training::train(&examples, &lexicon, &TrainingOptions::default()).unwrap();
+    let trained = training::train(&examples, &lexicon, &TrainingOptions::default(), 2).unwrap();
     file::write(&trained.model).0
 }
 

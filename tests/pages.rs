@@ -11,7 +11,7 @@ use rolecall::report::holdings::Sighting;
 use rolecall::report::terminal::Terminal;
 use rolecall::report::{Holdings, View, ad_page, evaluation_page};
 use rolecall::skills::Lexicon;
-use rolecall::training::table;
+use rolecall::training::dataset::{self, DataOptions};
 use rolecall::{Classifier, Posting};
 
 /// Labels of a company's own: six, one with signs that HTML cares about, one wide.
@@ -74,6 +74,7 @@ fn company() -> Classifier {
     let linear = Linear::new(weights, vec![0.3, 0.0, 0.1, 0.0, -0.2, 0.0]);
     let calibration = Calibration {
         temperature: 1.0,
+        shares: vec![1.0 / 6.0; 6],
         reliability: vec![Reliability {
             below: 1000,
             postings: 40,
@@ -91,6 +92,8 @@ fn company() -> Classifier {
         provenance: Provenance {
             data: "0".repeat(64),
             facts: vec![("rows used".to_owned(), "<40>".to_owned())],
+            rows: vec![40; 6],
+            ..Provenance::default()
         },
     };
     Classifier::from_bytes(file::write(&model).0.as_bytes(), "six").unwrap()
@@ -240,12 +243,14 @@ fn a_hostile_ad_is_shown_and_never_run() {
     keep("hostile.html", &page);
 }
 
+const POSTINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/datasets/postings.csv");
+
 #[test]
 fn an_ad_gets_a_page() {
     let classifier = Classifier::embedded().unwrap();
-    let examples =
-        table::read(concat!(env!("CARGO_MANIFEST_DIR"), "/datasets/postings.csv").as_ref())
-            .unwrap();
+    let examples = dataset::read(&[POSTINGS], &DataOptions::default())
+        .unwrap()
+        .examples;
     let example = &examples[1];
     let posting = Posting::titled(&example.title, &example.description);
     let explanation = classifier.explain(posting);
@@ -270,10 +275,11 @@ fn an_ad_gets_a_page() {
 #[test]
 fn an_evaluation_gets_a_page_and_figures() {
     let classifier = Classifier::embedded().unwrap();
-    let examples =
-        table::read(concat!(env!("CARGO_MANIFEST_DIR"), "/datasets/postings.csv").as_ref())
-            .unwrap();
-    let judge = |sight| evaluation::judge(&classifier, &examples, sight).unwrap();
+    let examples = dataset::read(&[POSTINGS], &DataOptions::default())
+        .unwrap()
+        .examples;
+    let all: Vec<_> = examples.iter().collect();
+    let judge = |sight| evaluation::judge(&classifier, &all, sight, 1).unwrap();
     let row = |(judged, example): (Judged, &'static rolecall::training::Example)| Row {
         judged,
         source: if example.title.len() % 2 == 0 {

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use rolecall::Classifier;
 use rolecall::model::file;
 use rolecall::skills::Lexicon;
-use rolecall::training::{self, TrainingOptions, table};
+use rolecall::training::dataset::{self, DataOptions};
+use rolecall::training::{self, TrainingOptions};
 
 const DATA: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -23,7 +24,9 @@ fn the_shipped_model_is_trained_again_byte_for_byte() {
         println!("skipped: the training data is not at ../shared/postings/train.csv.gz");
         return;
     }
-    let examples = table::read(Path::new(DATA)).unwrap();
+    let examples = dataset::read(&[DATA], &DataOptions::default())
+        .unwrap()
+        .examples;
     let shipped = Classifier::embedded().unwrap();
     let fingerprint = training::fingerprint(&examples);
     if fingerprint != shipped.model().provenance.data {
@@ -35,16 +38,13 @@ fn the_shipped_model_is_trained_again_byte_for_byte() {
     }
     let expected = std::fs::read_to_string(MODEL).unwrap();
     for threads in [1, 2] {
-        let options = TrainingOptions {
-            threads,
-            ..TrainingOptions::default()
-        };
-        let trained =
-            training::train(&examples, &Arc::new(Lexicon::shipped().unwrap()), &options).unwrap();
+        let lexicon = Arc::new(Lexicon::shipped().unwrap());
+        let options = TrainingOptions::default();
+        let trained = training::train(&examples, &lexicon, &options, threads).unwrap();
         let (text, id) = file::write(&trained.model);
         assert!(
             text == expected,
-            "{threads} thread(s) made model {id}, shipped is {}; run `cargo run --release -- train {DATA} -o models/default.model`",
+            "{threads} thread(s) made model {id}, shipped is {}; run `cargo run --release -- train {DATA} --fixed -o models/default.model`",
             shipped.model_id()
         );
         println!("model {id} made again on {threads} thread(s)");

@@ -1,48 +1,149 @@
 //! `rolecall evaluate`: a model's scores on labelled postings.
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
-use super::{ModelArguments, Outcome, scores};
-use crate::evaluation::{self, Sight};
-use crate::training::{Origin, table};
+use super::data::{DataArguments, threads};
+use super::{Failure, ModelArguments, Outcome, output, scores, write_whole};
+use crate::evaluation::gates::{GateOn, Gates};
+use crate::evaluation::whole::{self, Evaluation, EvaluationOptions};
 
 /// Score a model on labelled postings that it was not trained on
 ///
-/// Rows whose label was taken from the title are left out where others are, and so are rows in languages that the
-/// model does not know.
+/// Left out are postings that the model was trained on, rows whose label was taken from the title where others were
+/// read, and languages that the model does not know. With a required score that is missed, the exit code is 3.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// CSV file, plain or gzipped, with the columns description and label, and title where there is one
-    data: PathBuf,
+    #[command(flatten)]
+    data: DataArguments,
     #[command(flatten)]
     model: ModelArguments,
+    /// Keep postings that the model was trained on; scores are then too good
+    #[arg(long)]
+    include_seen: bool,
+    /// Write everything as JSON into this file
+    #[arg(long, value_name = "FILE")]
+    metrics: Option<PathBuf>,
+    /// Require at least this macro-F1
+    #[arg(long, value_name = "F1")]
+    min_macro_f1: Option<f64>,
+    /// Require at least this recall of a label
+    #[arg(long, value_name = "LABEL=RECALL")]
+    min_recall: Vec<String>,
+    /// Require at least this F1 of a label
+    #[arg(long, value_name = "LABEL=F1")]
+    min_f1: Vec<String>,
+    /// What must reach it: the score, or the lower end of its 95 % interval
+    #[arg(long, value_enum, default_value_t)]
+    gate_on: On,
+    /// Threads to use; no score depends on it
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+enum On {
+    #[default]
+    Value,
+    Lower,
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
+    let gates = gates(arguments)?;
     let classifier = arguments.model.classifier()?;
-    let mut examples = table::read(&arguments.data)?;
-    if examples.iter().any(|e| e.origin == Origin::Reading) {
-        examples.retain(|e| e.origin == Origin::Reading);
+    let dataset = arguments.data.read()?;
+    let options = EvaluationOptions {
+        ignore_title: arguments.model.ignore_title,
+        include_seen: arguments.include_seen,
+        threads: threads(arguments.threads)?,
+    };
+    let evaluation = whole::evaluate(&classifier, &dataset.examples, options)?;
+    let mut out = output();
+    print(&evaluation, &mut out)?;
+    out.flush()?;
+    if let Some(path) = &arguments.metrics {
+        write_metrics(path, &evaluation)?;
     }
-    let languages = &classifier.model().languages;
-    examples.retain(|e| e.language.is_empty() || languages.contains(&e.language));
-    let sights = [Sight::Title, Sight::Description, Sight::Both];
-    let sights = sights
-        .into_iter()
-        .filter(|s| *s == Sight::Description || !arguments.model.ignore_title);
-    let rows = sights
-        .map(|sight| {
-            Ok((
-                sight.as_str(),
-                evaluation::judge(&classifier, &examples, sight)?,
-            ))
+    let missed = gates.missed(evaluation.best())?;
+    if missed.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Missed(missed.join("\n  ")))
+    }
+}
+
+fn gates(arguments: &Arguments) -> Result<Gates, Failure> {
+    let share = |text: &str, number: &str| {
+        let number: Option<f64> = number.trim().parse().ok();
+        number.filter(|n| (0.0..=1.0).contains(n)).ok_or_else(|| {
+            Failure::Usage(format!("`{text}`: a required score lies between 0 and 1"))
         })
-        .collect::<crate::Result<Vec<_>>>()?;
-    anstream::println!(
-        "{} postings, model {}\n",
-        examples.len(),
-        classifier.model_id()
-    );
-    anstream::print!("{}", scores::table(&rows, classifier.labels()));
+    };
+    let of_label = |text: &String| match text.rsplit_once('=') {
+        Some((label, number)) => Ok((label.trim().to_owned(), share(text, number)?)),
+        None => Err(Failure::Usage(format!(
+            "`{text}` is not of the form LABEL=SCORE, as in --min-recall MLOps=0.7"
+        ))),
+    };
+    if let Some(least) = arguments.min_macro_f1 {
+        share(&format!("--min-macro-f1 {least}"), &least.to_string())?;
+    }
+    Ok(Gates {
+        macro_f1: arguments.min_macro_f1,
+        recall: arguments
+            .min_recall
+            .iter()
+            .map(of_label)
+            .collect::<Result<_, _>>()?,
+        f1: arguments
+            .min_f1
+            .iter()
+            .map(of_label)
+            .collect::<Result<_, _>>()?,
+        on: match arguments.gate_on {
+            On::Value => GateOn::Value,
+            On::Lower => GateOn::Lower,
+        },
+    })
+}
+
+fn print(evaluation: &Evaluation, out: &mut impl Write) -> std::io::Result<()> {
+    writeln!(
+        out,
+        "{} postings, model {}",
+        evaluation.rows, evaluation.model
+    )?;
+    for (n, why) in [
+        (evaluation.seen, "the model was trained on them"),
+        (evaluation.foreign, "the model does not know their language"),
+        (evaluation.titled, "their label was taken from the title"),
+    ] {
+        if n > 0 {
+            writeln!(out, "{n} left out: {why}")?;
+        }
+    }
+    let all: Vec<_> = evaluation
+        .summaries
+        .iter()
+        .chain(&evaluation.baselines)
+        .cloned()
+        .collect();
+    writeln!(out, "\n{}", scores::table(&all))?;
+    write!(out, "{}", scores::details(evaluation.best()))?;
+    write!(out, "{}", scores::slices(&evaluation.slices))?;
+    if let Some(comparison) = &evaluation.against_embedded {
+        writeln!(
+            out,
+            "\n{}",
+            scores::verdict("the embedded model", comparison)
+        )?;
+    }
     Ok(())
+}
+
+/// Writes what was measured as JSON.
+pub fn write_metrics(path: &Path, metrics: &impl serde::Serialize) -> Outcome {
+    let mut text = serde_json::to_string_pretty(metrics).map_err(std::io::Error::from)?;
+    text.push('\n');
+    Ok(write_whole(path, text.as_bytes())?)
 }

@@ -23,6 +23,9 @@ pub fn write(model: &Model, id: &str) -> Vec<u8> {
     let (names, values): (Vec<_>, Vec<_>) = model.provenance.facts.iter().cloned().unzip();
     to.texts(&names);
     to.texts(&values);
+    to.list(&model.provenance.rows);
+    to.texts(&model.provenance.parents);
+    to.list(&model.provenance.seen);
     to.number(model.title_weight);
     for calibration in [&model.content_calibration, &model.title_calibration] {
         write_calibration(calibration, &mut to);
@@ -49,6 +52,7 @@ pub fn read(bytes: &'static [u8]) -> Option<(Model, &'static str)> {
     let (labels, languages) = (from.texts()?, from.texts()?);
     let data = from.text()?.to_owned();
     let (names, values) = (from.texts()?, from.texts()?);
+    let (rows, parents, seen) = (from.list()?, from.texts()?, from.list()?);
     let title_weight = from.number()?;
     let content_calibration = read_calibration(&mut from)?;
     let title_calibration = read_calibration(&mut from)?;
@@ -71,6 +75,9 @@ pub fn read(bytes: &'static [u8]) -> Option<(Model, &'static str)> {
         provenance: Provenance {
             data,
             facts: names.into_iter().zip(values).collect(),
+            rows,
+            parents,
+            seen,
         },
     };
     from.is_done().then_some((model, id))
@@ -86,6 +93,7 @@ pub fn versions(bytes: &'static [u8]) -> Option<(&'static str, u32)> {
 fn write_calibration(calibration: &Calibration, to: &mut Writer) {
     let bins = &calibration.reliability;
     to.number(calibration.temperature);
+    to.list(&calibration.shares);
     to.list(&bins.iter().map(|bin| bin.below).collect::<Vec<_>>());
     to.list(&bins.iter().map(|bin| bin.postings).collect::<Vec<_>>());
     to.list(&bins.iter().map(|bin| bin.right).collect::<Vec<_>>());
@@ -93,6 +101,7 @@ fn write_calibration(calibration: &Calibration, to: &mut Writer) {
 
 fn read_calibration(from: &mut Reader) -> Option<Calibration> {
     let temperature = from.number()?;
+    let shares = from.list()?;
     let below: Vec<u32> = from.list()?;
     let (postings, right): (Vec<u64>, Vec<u64>) = (from.list()?, from.list()?);
     let bins = below.into_iter().zip(postings).zip(right);
@@ -103,6 +112,7 @@ fn read_calibration(from: &mut Reader) -> Option<Calibration> {
     };
     Some(Calibration {
         temperature,
+        shares,
         reliability: bins.map(bin).collect(),
     })
 }

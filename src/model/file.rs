@@ -11,9 +11,13 @@
 //! languages <TAB> en                          what the training postings were written in
 //! data <64 hexadecimal digits>                fingerprint of the training rows
 //! fact <TAB> name <TAB> value                 counts, parameters, seed; any number of lines
+//! rows <TAB> 1468 <TAB> …                     training rows of every label
+//! parents <TAB> id …                          the models that it was adapted from, nearest first
 //! title-weight 0.6
 //! calibration content 1.1 400:12:5 …          temperature; bins: thousandths:postings:right
+//! shares content <TAB> 0.21 <TAB> …           mean probability of every label on rows held out
 //! calibration title …
+//! shares title …
 //! lexicon <lines>                             the skill lexicon, TOML
 //! …
 //! content <skill, group, blend scale> <mask>  settings of the feature space
@@ -23,6 +27,8 @@
 //! others <count>
 //! name <TAB> w …                              skills, groups, roles, blends
 //! title …                                     the same for the title, or `title none`
+//! seen <count>                                the texts that it was trained on, as identities
+//! <16 hexadecimal digits each, 8 to a line>   (the first 64 bits of the SHA-256 of the words)
 //! end
 //! ```
 
@@ -48,6 +54,9 @@ const LARGEST: u64 = 256 << 20;
 
 /// No weight, scale or temperature comes near it; larger ones could overflow in sums.
 const LARGEST_NUMBER: f64 = 1e9;
+
+/// Identities of texts on one line.
+const SEEN_A_LINE: usize = 8;
 
 /// Digits of the checksum that make a model's id.
 const ID_LENGTH: usize = 12;
@@ -118,6 +127,11 @@ fn body(model: &Model) -> String {
     for (name, value) in &model.provenance.facts {
         line(format_args!("fact\t{name}\t{value}"));
     }
+    line(format_args!("rows{}", numbers(&model.provenance.rows)));
+    line(format_args!(
+        "parents{}",
+        numbers(&model.provenance.parents)
+    ));
     line(format_args!("title-weight {}", model.title_weight));
     for (name, calibration) in [
         ("content", &model.content_calibration),
@@ -132,6 +146,10 @@ fn body(model: &Model) -> String {
             calibration.temperature,
             bins.collect::<String>()
         ));
+        line(format_args!(
+            "shares {name}{}",
+            numbers(&calibration.shares)
+        ));
     }
     let lexicon = model.content.space.lexicon().source().trim_end();
     line(format_args!(
@@ -143,8 +161,19 @@ fn body(model: &Model) -> String {
         Some(title) => write_scorer("title", title, &mut out),
         None => out.push_str("title none\n"),
     }
+    write_seen(&model.provenance.seen, &mut out);
     out.push_str("end\n");
     out
+}
+
+fn write_seen(seen: &[u64], out: &mut String) {
+    let _ = writeln!(out, "seen {}", seen.len());
+    for line in seen.chunks(SEEN_A_LINE) {
+        for identity in line {
+            let _ = write!(out, "{identity:016x}");
+        }
+        out.push('\n');
+    }
 }
 
 fn write_scorer(name: &str, scorer: &Scorer, out: &mut String) {
@@ -184,7 +213,7 @@ fn write_scorer(name: &str, scorer: &Scorer, out: &mut String) {
     }
 }
 
-fn numbers(values: &[f64]) -> String {
+fn numbers(values: &[impl std::fmt::Display]) -> String {
     values.iter().fold(String::new(), |mut text, value| {
         let _ = write!(text, "\t{value}");
         text
@@ -255,18 +284,28 @@ fn model(lines: &mut Reader) -> Result<Model> {
     let languages = lines.list("languages")?;
     let data = lines.value("data")?.to_owned();
     let mut facts = Vec::new();
-    let title_weight = loop {
+    let rows = loop {
         let line = lines.next()?;
         match line
             .strip_prefix("fact\t")
             .and_then(|fact| fact.split_once('\t'))
         {
             Some((name, value)) => facts.push((name.to_owned(), value.to_owned())),
-            None => break lines.number(line.strip_prefix("title-weight ").unwrap_or_default())?,
+            None => break lines.counts(line.strip_prefix("rows\t").unwrap_or_default())?,
         }
     };
-    let content_calibration = calibration(lines, "calibration content")?;
-    let title_calibration = calibration(lines, "calibration title")?;
+    if rows.len() != labels.len() {
+        return Err(lines.damaged("not one number of rows a label"));
+    }
+    let line = lines.next()?;
+    let parents = match line.strip_prefix("parents") {
+        Some(parents) => parents.split('\t').skip(1).map(str::to_owned).collect(),
+        None => return Err(lines.damaged("`parents` was expected")),
+    };
+    let line = lines.next()?;
+    let title_weight = lines.number(line.strip_prefix("title-weight ").unwrap_or_default())?;
+    let content_calibration = calibration(lines, "content", labels.len())?;
+    let title_calibration = calibration(lines, "title", labels.len())?;
     let length = lines.count("lexicon")?;
     let mut lexicon = String::new();
     for _ in 0..length {
@@ -280,10 +319,17 @@ fn model(lines: &mut Reader) -> Result<Model> {
         "none" => None,
         head => Some(scorer(lines, head, &lexicon, labels.len())?),
     };
+    let seen = seen(lines)?;
     if lines.next()? != "end" || lines.lines.next().is_some() {
         return Err(lines.damaged("the end is not where it should be"));
     }
-    let provenance = Provenance { data, facts };
+    let provenance = Provenance {
+        data,
+        facts,
+        rows,
+        parents,
+        seen,
+    };
     Ok(Model {
         labels,
         languages,
@@ -296,8 +342,29 @@ fn model(lines: &mut Reader) -> Result<Model> {
     })
 }
 
-fn calibration(lines: &mut Reader, name: &str) -> Result<Calibration> {
-    let mut parts = lines.value(name)?.split(' ');
+/// The identities of the texts trained on, which must ascend.
+fn seen(lines: &mut Reader) -> Result<Vec<u64>> {
+    let count = lines.count("seen")?;
+    let mut seen = Vec::new();
+    while seen.len() < count {
+        let line = lines.next()?;
+        if line.len() != 16 * (count - seen.len()).min(SEEN_A_LINE) || !line.is_ascii() {
+            return Err(lines.damaged("a line of identities has another length"));
+        }
+        for at in (0..line.len()).step_by(16) {
+            let identity = u64::from_str_radix(&line[at..at + 16], 16);
+            seen.push(identity.map_err(|_| lines.damaged("an identity is no number"))?);
+        }
+    }
+    if seen.is_sorted() {
+        Ok(seen)
+    } else {
+        Err(lines.damaged("the identities are not sorted"))
+    }
+}
+
+fn calibration(lines: &mut Reader, name: &str, n_labels: usize) -> Result<Calibration> {
+    let mut parts = lines.value(&format!("calibration {name}"))?.split(' ');
     let temperature: f64 = lines.number(parts.next().unwrap_or_default())?;
     if temperature <= 0.0 {
         return Err(lines.damaged("a temperature must be above 0"));
@@ -313,8 +380,15 @@ fn calibration(lines: &mut Reader, name: &str) -> Result<Calibration> {
             right: lines.parsed(right)?,
         });
     }
+    let line = lines.next()?;
+    let shares = line.strip_prefix(&format!("shares {name}\t"));
+    let shares = lines.row(shares.unwrap_or_default(), n_labels)?;
+    if shares.iter().any(|share| *share <= 0.0) {
+        return Err(lines.damaged("a share must be above 0"));
+    }
     Ok(Calibration {
         temperature,
+        shares,
         reliability,
     })
 }
@@ -420,6 +494,10 @@ impl<'a> Reader<'a> {
     fn count(&mut self, name: &str) -> Result<usize> {
         let value = self.value(name)?;
         self.parsed(value)
+    }
+
+    fn counts(&self, text: &str) -> Result<Vec<u64>> {
+        text.split('\t').map(|count| self.parsed(count)).collect()
     }
 
     fn parsed<T: FromStr>(&self, text: &str) -> Result<T> {

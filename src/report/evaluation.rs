@@ -10,7 +10,7 @@ use super::page::page;
 use super::plots::{self, Axis, Bars, Curve, ink, share_axis};
 use super::{View, terms_by_weight};
 use crate::classifier::Classifier;
-use crate::evaluation::{self, Confusion, Judged};
+use crate::evaluation::{self, Confusion, Judged, Resampled};
 use crate::posting::Posting;
 use crate::text::Text;
 
@@ -161,7 +161,8 @@ fn contestants<'a>(
 
 fn interval(rows: &[Judged], n_labels: usize, score: impl Fn(&Confusion) -> f64) -> (f64, f64) {
     let draws = (RESAMPLED / rows.len().max(1)).clamp(100, 1000);
-    evaluation::bootstrap(rows, n_labels, draws, 0, score)
+    let interval = Resampled::new(rows, n_labels, draws, 0).interval(score);
+    (interval.low, interval.high)
 }
 
 fn summary(evaluation: &Evaluation, judged: &[Judged]) -> Markup {

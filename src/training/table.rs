@@ -1,93 +1,111 @@
-//! Labelled postings from a CSV file, plain or gzipped.
+//! A file of rows under named columns, as training reads it.
 
-use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::{Example, Origin};
 use crate::error::{Error, Result};
 
-/// Reads all rows. `title`, `label_from`, `confidence`, `language` and `employer` are
-/// used where there are such columns; `description` and `label` must be there.
+/// Named columns and rows of as many fields.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Table {
+    /// The file, as messages call it.
+    pub origin: String,
+    /// The names of the columns.
+    pub columns: Vec<String>,
+    /// The rows, in the order of the file.
+    pub rows: Vec<Row>,
+}
+
+/// One row, as long as the columns.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Row {
+    /// The 1-based line on which it begins.
+    pub line: u64,
+    /// A value for every column.
+    pub fields: Vec<String>,
+}
+
+/// Reads a CSV file, plain or gzipped; `-` is standard input.
 ///
 /// # Errors
-/// [`Error::Io`] when the file cannot be read, [`Error::Data`] when it is no CSV, lacks a
-/// column or has a row without label.
-pub fn read(path: &Path) -> Result<Vec<Example>> {
-    let io = |source| Error::Io {
-        action: "read",
-        path: path.to_owned(),
-        source,
+/// [`Error::Io`] when the file cannot be read, [`Error::Data`] when it is empty, is no
+/// CSV or has a row that is longer or shorter than its header.
+pub fn read(path: &Path) -> Result<Table> {
+    let origin = if path == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
     };
-    let origin = path.display().to_string();
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|mut file| file.read_to_end(&mut bytes))
-        .map_err(io)?;
-    if bytes.starts_with(&[0x1F, 0x8B]) {
-        let mut plain = Vec::new();
-        MultiGzDecoder::new(BufReader::new(&bytes[..]))
-            .read_to_end(&mut plain)
-            .map_err(io)?;
-        bytes = plain;
-    }
-    let mut reader = csv::Reader::from_reader(&bytes[..]);
+    let bytes = bytes(path)?;
     let wrong = |line: Option<u64>, reason: String| Error::Data {
         origin: origin.clone(),
         line,
         reason,
     };
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(wrong(
+            None,
+            "it is empty; training needs a header and labelled rows".to_owned(),
+        ));
+    }
+    let mut reader = csv::ReaderBuilder::new()
+        .flexible(true)
+        .from_reader(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes));
     let malformed = |e: csv::Error| wrong(e.position().map(csv::Position::line), e.to_string());
-    let header = reader.headers().map_err(malformed)?.clone();
-    let column = |name: &str| {
-        header
-            .iter()
-            .position(|h| h.trim().eq_ignore_ascii_case(name))
-    };
-    let needed = |name: &str| {
-        let found = header.iter().collect::<Vec<_>>().join(", ");
-        column(name).ok_or_else(|| {
-            wrong(
-                Some(1),
-                format!("no column `{name}`; the columns are {found}"),
-            )
-        })
-    };
-    let (description, label) = (needed("description")?, needed("label")?);
-    let [title, from, confidence, language, employer] =
-        ["title", "label_from", "confidence", "language", "employer"].map(column);
-    let mut examples = Vec::new();
+    let columns: Vec<String> = reader
+        .headers()
+        .map_err(malformed)?
+        .iter()
+        .map(str::to_owned)
+        .collect();
+    let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(malformed)?;
-        let line = record.position().map(csv::Position::line);
-        let field = |column: Option<usize>| {
-            column
-                .and_then(|c| record.get(c))
-                .unwrap_or_default()
-                .to_owned()
-        };
-        let label = field(Some(label));
-        if label.trim().is_empty() {
+        let line = record.position().map_or(0, csv::Position::line);
+        if record.len() != columns.len() {
             return Err(wrong(
-                line,
-                "the label is empty; fill it in or drop the row".to_owned(),
+                Some(line),
+                format!(
+                    "{} fields under {} columns; check the quotes around commas and line breaks",
+                    record.len(),
+                    columns.len()
+                ),
             ));
         }
-        examples.push(Example {
-            title: field(title),
-            description: field(Some(description)),
-            label,
-            origin: match field(from).as_str() {
-                "reading" => Origin::Reading,
-                "title" => Origin::Title,
-                _ => Origin::Unknown,
-            },
-            certainty: field(confidence).parse().unwrap_or(0),
-            language: field(language),
-            group: field(employer),
-        });
+        let fields = record.iter().map(str::to_owned).collect();
+        rows.push(Row { line, fields });
     }
-    Ok(examples)
+    Ok(Table {
+        origin,
+        columns,
+        rows,
+    })
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>> {
+    let io = |source| Error::Io {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    };
+    let bytes = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin()
+            .lock()
+            .read_to_end(&mut bytes)
+            .map_err(io)?;
+        bytes
+    } else {
+        std::fs::read(path).map_err(io)?
+    };
+    if !bytes.starts_with(&[0x1F, 0x8B]) {
+        return Ok(bytes);
+    }
+    let mut plain = Vec::new();
+    MultiGzDecoder::new(&bytes[..])
+        .read_to_end(&mut plain)
+        .map_err(io)?;
+    Ok(plain)
 }

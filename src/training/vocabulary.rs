@@ -23,6 +23,7 @@ pub struct VocabularyLimits {
 }
 
 /// The stems of many texts, interned: what vocabularies are counted from.
+#[derive(Debug)]
 pub struct StemmedTexts {
     stems: Vec<String>,
     /// Per text its stems in order; [`BREAK`] where a sentence ends.
