@@ -805,8 +805,7 @@ fn a_resumption_refuses_what_has_changed() {
             "--min-margin",
             "0.2",
         ],
-        "`out.csv.checkpoint`: --min-margin was `0` when the labelling began and is `0.2` now; put it back, or start again without --resume\n  \
-         what was labelled before is kept in `out.csv.partial`; the same command with --resume goes on from there",
+        "`out.csv.checkpoint`: --min-margin was `0` when the labelling began and is `0.2` now; put it back, or start again without --resume",
     );
     input.truncate(cut);
     std::fs::write(directory.path().join("in.csv.gz"), pack(&input)).unwrap();
