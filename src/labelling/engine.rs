@@ -414,7 +414,7 @@ impl<'a> Job<'a> {
             rejects,
             state,
             checkpoint,
-            saved: Instant::now(),
+            saved: None,
             resumed,
             begun: resumed > 0,
         })
@@ -616,7 +616,7 @@ struct Sink {
     rejects: Option<Target>,
     state: Checkpoint,
     checkpoint: Option<PathBuf>,
-    saved: Instant,
+    saved: Option<Instant>,
     resumed: u64,
     begun: bool,
 }
@@ -682,7 +682,9 @@ impl Sink {
             self.state.position = Some(end);
             self.state.output = target.written();
             self.state.rejects = self.rejects.as_ref().map_or(0, Target::written);
-            if self.checkpoint.is_some() && self.saved.elapsed() >= CHECKPOINT_EVERY {
+            if self.checkpoint.is_some()
+                && self.saved.is_none_or(|t| t.elapsed() >= CHECKPOINT_EVERY)
+            {
                 self.save()?;
             }
         }
@@ -698,7 +700,7 @@ impl Sink {
             rejects.sync()?;
         }
         self.state.save(path)?;
-        self.saved = Instant::now();
+        self.saved = Some(Instant::now());
         Ok(())
     }
 
