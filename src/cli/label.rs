@@ -508,6 +508,10 @@ fn describe(job: &Job, in_full: bool) {
 }
 
 fn with_remains(error: &Error, destination: &Destination) -> String {
+    // A refusal to resume says itself what to do.
+    if matches!(error, Error::Data { origin, .. } if origin.ends_with(".checkpoint")) {
+        return error.to_string();
+    }
     let remains = remains(destination).map_or(String::new(), |r| {
         format!("\n  what was labelled before is kept{r}")
     });

@@ -107,6 +107,9 @@ impl<'a> Job<'a> {
             return Ok(Vec::new());
         };
         plan.compression = Compression::None;
+        if plan.output == OutputFormat::Parquet {
+            plan.output = OutputFormat::JsonLines;
+        }
         let mut out = plan.header(&input, self.options.read.no_header);
         let mut batch = Batch::default();
         if input.next_into(&mut batch)? {
@@ -384,9 +387,42 @@ impl<'a> Job<'a> {
             }
             _ => false,
         };
-        let rejects = self.options.rejects.clone().map(Destination::File);
         let mut target = Target::open(&self.destination)?;
-        let mut rejects = rejects.map(|d| Target::open(&d)).transpose()?;
+        let mut opened = || {
+            let rejects = self.options.rejects.clone().map(Destination::File);
+            let mut rejects = rejects.map(|d| Target::open(&d)).transpose()?;
+            let (state, checkpoint) = self.state(resumable && target.is_file())?;
+            target.keep(state.output)?;
+            if let Some(rejects) = &mut rejects {
+                rejects.keep(state.rejects)?;
+                if state.rejects == 0 {
+                    rejects.put(REJECTS_HEADER)?;
+                }
+            }
+            Ok::<_, Error>((rejects, state, checkpoint))
+        };
+        let (rejects, state, checkpoint) = match opened() {
+            Ok(opened) => opened,
+            Err(error) => {
+                target.discard_if_empty();
+                return Err(error);
+            }
+        };
+        let resumed = state.tally.rows();
+        Ok(Sink {
+            out: Out::Bytes(target),
+            rejects,
+            state,
+            checkpoint,
+            saved: None,
+            resumed,
+            begun: resumed > 0,
+        })
+    }
+
+    /// How far the output has come: nowhere, or where an earlier run left its checkpoint;
+    /// and the output beside which checkpoints are to stand, if any are.
+    fn state(&self, resumable: bool) -> Result<(Checkpoint, Option<PathBuf>)> {
         let mut state = Checkpoint {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             model_id: self.classifier.model_id().to_owned(),
@@ -399,43 +435,23 @@ impl<'a> Job<'a> {
             tally: Tally::new(self.classifier.labels().len()),
             first_reject: None,
         };
-        let mut checkpoint = None;
-        if resumable
-            && target.is_file()
-            && let Destination::File(path) = &self.destination
+        let Destination::File(path) = &self.destination else {
+            return Ok((state, None));
+        };
+        if !resumable {
+            return Ok((state, None));
+        }
+        let inputs = self.origins.iter().map(InputState::of);
+        state.inputs = inputs.collect::<Result<_>>()?;
+        if self.options.resume
+            && let Some(found) = Checkpoint::load(path)?
         {
-            state.inputs = self
-                .origins
-                .iter()
-                .map(InputState::of)
-                .collect::<Result<_>>()?;
-            if self.options.resume
-                && let Some(found) = Checkpoint::load(path)?
-            {
-                found.check(&state, path)?;
-                state = found;
-            } else {
-                Checkpoint::remove(path);
-            }
-            checkpoint = Some(path.clone());
+            found.check(&state, path)?;
+            state = found;
+        } else {
+            Checkpoint::remove(path);
         }
-        target.keep(state.output)?;
-        if let Some(rejects) = &mut rejects {
-            rejects.keep(state.rejects)?;
-            if state.rejects == 0 {
-                rejects.put(REJECTS_HEADER)?;
-            }
-        }
-        let resumed = state.tally.rows();
-        Ok(Sink {
-            out: Out::Bytes(target),
-            rejects,
-            state,
-            checkpoint,
-            saved: Instant::now(),
-            resumed,
-            begun: resumed > 0,
-        })
+        Ok((state, Some(path.clone())))
     }
 }
 
@@ -600,7 +616,7 @@ struct Sink {
     rejects: Option<Target>,
     state: Checkpoint,
     checkpoint: Option<PathBuf>,
-    saved: Instant,
+    saved: Option<Instant>,
     resumed: u64,
     begun: bool,
 }
@@ -666,7 +682,9 @@ impl Sink {
             self.state.position = Some(end);
             self.state.output = target.written();
             self.state.rejects = self.rejects.as_ref().map_or(0, Target::written);
-            if self.checkpoint.is_some() && self.saved.elapsed() >= CHECKPOINT_EVERY {
+            if self.checkpoint.is_some()
+                && self.saved.is_none_or(|t| t.elapsed() >= CHECKPOINT_EVERY)
+            {
                 self.save()?;
             }
         }
@@ -682,7 +700,7 @@ impl Sink {
             rejects.sync()?;
         }
         self.state.save(path)?;
-        self.saved = Instant::now();
+        self.saved = Some(Instant::now());
         Ok(())
     }
 
@@ -697,6 +715,11 @@ impl Sink {
 
     /// Gives the outputs their names.
     fn finish(self) -> Result<()> {
+        // A checkpoint must not outlive the part that it counts: killed in between, the
+        // next run begins anew.
+        if let Some(path) = self.checkpoint {
+            Checkpoint::remove(&path);
+        }
         match self.out {
             Out::Bytes(target) => target.finish()?,
             #[cfg(feature = "parquet")]
@@ -706,9 +729,6 @@ impl Sink {
         }
         if let Some(rejects) = self.rejects {
             rejects.finish()?;
-        }
-        if let Some(path) = self.checkpoint {
-            Checkpoint::remove(&path);
         }
         Ok(())
     }

@@ -210,6 +210,13 @@ impl Plan {
     }
 
     fn check_clashes(&self) -> Result<()> {
+        let delimited = matches!(self.output, OutputFormat::Delimited(_));
+        let twice = |(i, name): &(usize, &String)| self.names[..*i].contains(name);
+        if !delimited && let Some((_, name)) = self.names.iter().enumerate().find(twice) {
+            return Err(self.error(format!(
+                "two of its columns are named `{name}`, which only CSV and TSV can hold; write one of these, or rename a column"
+            )));
+        }
         let clash = self
             .names
             .iter()

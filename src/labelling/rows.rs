@@ -126,6 +126,8 @@ impl<'a> Labeller<'a> {
         };
         let all = std::str::from_utf8(&chunk.bytes).ok();
         let has_nul = memchr(0, &chunk.bytes).is_some();
+        let mut passed = chunk.position(0);
+        let mut passed_bytes = chunk.records.first().map_or(0, |r| r.start);
         for (i, range) in chunk.records.iter().enumerate() {
             let bytes = &chunk.bytes[range.clone()];
             let text = match all {
@@ -153,7 +155,11 @@ impl<'a> Labeller<'a> {
                 }),
             };
             if let Err(faulty) = outcome {
-                self.reject(&faulty, bytes, chunk.position(i));
+                // Lines are counted from the last reject on, so that many cost no more.
+                passed = passed.after(&chunk.bytes[passed_bytes..range.start], 0);
+                passed_bytes = range.start;
+                let row = chunk.row(i);
+                self.reject(&faulty, bytes, Position { row, ..passed });
                 if self.options.strict {
                     return;
                 }

@@ -141,54 +141,69 @@ impl<R: BufRead> Stream<'_, R> {
 
     /// The columns may differ from line to line.
     fn answer_objects(&mut self) -> Result<()> {
-        let appended = Appended::new(
-            self.classifier,
-            &self.options.prefix,
-            self.options.explain.is_some(),
-        );
-        let mut known: Option<Plan> = None;
         loop {
-            let text = String::from_utf8_lossy(&self.chunk.bytes[self.chunk.records[0].clone()])
-                .into_owned();
-            let keys: Vec<String> = json::members(&text)
-                .map(|members| {
-                    members
-                        .into_iter()
-                        .map(|(key, _)| key.into_owned())
-                        .collect()
-                })
-                .unwrap_or_default();
-            let mut wrong = None;
-            if !keys.is_empty() && known.as_ref().is_none_or(|plan| plan.columns != keys) {
-                match self.plan(&mut Input::of_keys(keys), OutputFormat::JsonLines) {
-                    Ok(plan) => known = Some(plan),
-                    Err(error) => wrong = Some(error.to_string()),
+            let keys = self.keys();
+            let plan = match keys {
+                Ok(keys) => self
+                    .plan(&mut Input::of_keys(keys), OutputFormat::JsonLines)
+                    .map_err(|e| e.to_string().replace('\n', ";")),
+                Err(reason) => Err(reason),
+            };
+            match plan {
+                Ok(plan) => {
+                    let mut labeller = Labeller::new(self.classifier, self.options, &plan);
+                    loop {
+                        self.answer(&mut labeller)?;
+                        if !self.read(None)? {
+                            return Ok(());
+                        }
+                        if self.keys().is_ok_and(|keys| keys != plan.columns) {
+                            break;
+                        }
+                    }
                 }
-            } else if known.is_none() {
-                wrong = Some(
-                    json::members(&text)
-                        .err()
-                        .unwrap_or("it has no members".to_owned()),
-                );
-            }
-            match (wrong, &known) {
-                (None, Some(plan)) => {
-                    let mut labeller = Labeller::new(self.classifier, self.options, plan);
-                    self.answer(&mut labeller)?;
+                Err(reason) => {
+                    self.answer_wrong(&reason)?;
+                    if !self.read(None)? {
+                        return Ok(());
+                    }
                 }
-                (wrong, _) => {
-                    let mut out = Vec::new();
-                    let reason = wrong.unwrap_or_default();
-                    raw_answer(&appended, &text, &reason.replace('\n', ";"), &mut out);
-                    self.tally.errors += 1;
-                    self.out.put(&out)?;
-                    self.out.pass_on()?;
-                }
-            }
-            if !self.read(None)? {
-                return Ok(());
             }
         }
+    }
+
+    /// The keys of the object on the line.
+    fn keys(&self) -> std::result::Result<Vec<String>, String> {
+        let line = &self.chunk.bytes[self.chunk.records[0].clone()];
+        let text = std::str::from_utf8(line).map_err(|_| "the line is not UTF-8".to_owned())?;
+        let members = json::members(text)?;
+        Ok(members
+            .into_iter()
+            .map(|(key, _)| key.into_owned())
+            .collect())
+    }
+
+    /// Answers a line before any has told the columns.
+    fn answer_wrong(&mut self, reason: &str) -> Result<()> {
+        let terms = self.options.explain.is_some();
+        let appended = Appended::new(self.classifier, &self.options.prefix, terms);
+        let line = String::from_utf8_lossy(&self.chunk.bytes[self.chunk.records[0].clone()]);
+        let mut out = Vec::new();
+        raw_answer(&appended, &line, reason, &mut out);
+        self.tally.errors += 1;
+        self.out.put(&out)?;
+        self.out.pass_on()?;
+        let mut whole = self.chunk.bytes.len() < LARGEST_RECORD;
+        while !whole {
+            // The line's answer has been given; its rest is no line of its own.
+            self.chunk.bytes.clear();
+            let mut rest = self.lines.take(LARGEST_RECORD as u64);
+            let n = rest
+                .read_until(b'\n', &mut self.chunk.bytes)
+                .map_err(cannot_read)?;
+            whole = n == 0 || self.chunk.bytes.ends_with(b"\n");
+        }
+        Ok(())
     }
 
     fn answer(&mut self, labeller: &mut Labeller) -> Result<()> {

@@ -203,6 +203,15 @@ impl Target {
         Ok(())
     }
 
+    /// Takes a file away that was begun and holds nothing; a part of an earlier run stays.
+    pub fn discard_if_empty(self) {
+        if let Place::Beside { file, .. } = &self.place
+            && file.metadata().is_ok_and(|found| found.len() == 0)
+        {
+            self.discard();
+        }
+    }
+
     /// Takes away what was begun and holds nothing worth keeping.
     pub fn discard(self) {
         if let Place::Beside { partial, .. } = &self.place {
