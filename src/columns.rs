@@ -1,10 +1,12 @@
 //! Which column holds the title, which the text, and why.
 
+use strsim::osa_distance;
+
 use crate::error::{Error, Result};
 use crate::readers::Input;
 
 /// Names of title columns, the preferred first, folded as [`fold`] does.
-const TITLES: [&str; 7] = [
+const TITLES: [&str; 8] = [
     "title",
     "jobtitle",
     "position",
@@ -12,11 +14,12 @@ const TITLES: [&str; 7] = [
     "role",
     "titleraw",
     "positiontitle",
+    "jobname",
 ];
 
 /// Names of text columns, the preferred first. The plain and HTML descriptions of Ashby
 /// stand at the end: where both are, the first that says something is read.
-const TEXTS: [&str; 14] = [
+const TEXTS: [&str; 17] = [
     "jobdescription",
     "descriptiontext",
     "description",
@@ -31,6 +34,9 @@ const TEXTS: [&str; 14] = [
     "descriptionplain",
     "descriptionhtml",
     "postingtext",
+    "jobtext",
+    "fulldescription",
+    "text",
 ];
 
 /// More text, joined to the main one.
@@ -98,6 +104,8 @@ pub struct Wishes {
     pub ignore_title: bool,
     /// Columns that an earlier labelling wrote are to be replaced.
     pub replace: bool,
+    /// The column that holds labels, which is therefore no title.
+    pub label: Option<usize>,
 }
 
 /// The columns of an input and what they are for.
@@ -152,7 +160,7 @@ pub fn choose(input: &mut Input, wishes: &Wishes) -> Result<Chosen> {
         }
         None => {
             let Some(found) = search.text(&mut reasons) else {
-                let reason = search.no_text(&mean_lengths(input)?);
+                let reason = search.no_text(wishes.label, &mean_lengths(input)?);
                 return Err(Error::Data {
                     origin: input.origin.name(),
                     line: None,
@@ -175,7 +183,7 @@ pub fn choose(input: &mut Input, wishes: &Wishes) -> Result<Chosen> {
             reasons.push("title: text (a Lever feed)".to_owned());
             search.by_name("text").into_iter().collect()
         }
-        None => search.title(&text, &mut reasons),
+        None => search.title(&text, wishes.label, &mut reasons),
     };
     Ok(Chosen {
         text,
@@ -200,7 +208,7 @@ pub fn find(names: &[String], asked: &str, option: &str) -> std::result::Result<
 
 /// The columns that rolecall wrote: `model_id`, and what stands before it from `role` on,
 /// all with the same prefix.
-fn written(names: &[String]) -> Vec<usize> {
+pub(crate) fn written(names: &[String]) -> Vec<usize> {
     let mut written = Vec::new();
     for (last, name) in names.iter().enumerate() {
         let Some(prefix) = name.strip_suffix("model_id") else {
@@ -289,8 +297,11 @@ impl Search<'_> {
         Some(text)
     }
 
-    fn title(&self, text: &[Field], reasons: &mut Vec<String>) -> Vec<Field> {
-        let mut candidates = TITLES.iter().filter_map(|name| self.find(name));
+    fn title(&self, text: &[Field], label: Option<usize>, reasons: &mut Vec<String>) -> Vec<Field> {
+        let mut candidates = TITLES
+            .iter()
+            .filter_map(|name| self.find(name))
+            .filter(|column| label != Some(*column));
         let Some(column) = candidates.find(|c| text.iter().all(|t| t.column != *c)) else {
             reasons.push("title: none found; the text alone is judged".to_owned());
             return Vec::new();
@@ -368,12 +379,17 @@ impl Search<'_> {
         ))
     }
 
+    /// A name that holds the one asked for or is held by it; else one with few letters
+    /// different.
     fn nearest(&self, folded: &str) -> Option<&str> {
+        let filled = || (0..self.names.len()).filter(|i| !self.folded[*i].is_empty());
         let contains = |i: &usize| {
-            let name = &self.folded[*i];
-            !name.is_empty() && (name.contains(folded) || folded.contains(name.as_str()))
+            let name = self.folded[*i].as_str();
+            name.contains(folded) || folded.contains(name)
         };
-        let column = (0..self.names.len()).find(contains)?;
+        let distance = |i: &usize| osa_distance(&self.folded[*i], folded);
+        let misspelt = || filled().filter(|i| distance(i) <= 2).min_by_key(distance);
+        let column = filled().find(contains).or_else(misspelt)?;
         Some(self.names[column].trim())
     }
 
@@ -393,9 +409,11 @@ impl Search<'_> {
         names.join(", ") + &rest
     }
 
-    fn no_text(&self, lengths: &[usize]) -> String {
+    fn no_text(&self, label: Option<usize>, lengths: &[usize]) -> String {
         let may = |i: &usize| {
-            !self.written.contains(i) && !NEVER.iter().any(|word| self.folded[*i].contains(word))
+            label != Some(*i)
+                && !self.written.contains(i)
+                && !NEVER.iter().any(|word| self.folded[*i].contains(word))
         };
         let longest = (0..self.names.len())
             .filter(may)
@@ -429,17 +447,12 @@ fn quoted(name: &str, column: usize) -> String {
 
 /// Mean length of the values of each column in the first records.
 fn mean_lengths(input: &mut Input) -> Result<Vec<usize>> {
-    let columns = input.columns.clone();
-    let format = input.format;
-    let Some(batch) = input.peek()? else {
-        return Ok(Vec::new());
-    };
-    let mut lengths = vec![0; columns.len()];
-    crate::readers::records::sample(batch, format, &columns, 100, |row| {
+    let mut lengths = vec![0; input.columns.len()];
+    crate::readers::records::sample_first(input, 100, |row| {
         for (sum, value) in lengths.iter_mut().zip(row) {
             *sum += value.len();
         }
-    });
+    })?;
     Ok(lengths)
 }
 
@@ -462,7 +475,7 @@ mod tests {
         };
         let mut reasons = Vec::new();
         if let Some(text) = search.text(&mut reasons) {
-            search.title(&text, &mut reasons);
+            search.title(&text, None, &mut reasons);
         }
         assert_eq!(reasons, expected);
     }
@@ -498,7 +511,7 @@ mod tests {
         check(
             "text,description,description,role,role_status,model_id",
             &[
-                "text: description (by its name; column 2 of the columns 2 and 3 of that name)",
+                "text: description (by its name; preferred to text; column 2 of the columns 2 and 3 of that name)",
                 "title: none found; the text alone is judged",
             ],
         );
@@ -523,7 +536,7 @@ mod tests {
             folded: names.iter().map(|n| fold(n)).collect(),
             written: &[],
         };
-        assert_eq!(search.no_text(lengths), expected);
+        assert_eq!(search.no_text(None, lengths), expected);
     }
 
     #[test]
@@ -550,8 +563,12 @@ mod tests {
             "the columns 4 and 5 are both named `a`; give --text the number of one"
         );
         assert_eq!(
-            found("titel").unwrap_err(),
-            "there is no column `titel` for --text\n  the columns are `id`, `Job Title`, `job`, `a`, `a`"
+            found("job titel").unwrap_err(),
+            "there is no column `job titel` for --text; did you mean `job`?\n  the columns are `id`, `Job Title`, `job`, `a`, `a`"
+        );
+        assert_eq!(
+            found("di").unwrap_err(),
+            "there is no column `di` for --text; did you mean `id`?\n  the columns are `id`, `Job Title`, `job`, `a`, `a`"
         );
         assert_eq!(
             found("9").unwrap_err(),

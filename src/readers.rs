@@ -100,6 +100,57 @@ impl Origin {
     }
 }
 
+/// The inputs that a path stands for, with their names below it: itself, or the files of a
+/// directory of parts in the order of their names, without hidden ones and those that begin
+/// with `_` or are unfinished outputs.
+///
+/// # Errors
+/// [`Error::Io`] when a directory cannot be read, [`Error::Data`] when it holds no files.
+pub fn inputs(path: &Path) -> Result<Vec<(Origin, PathBuf)>> {
+    if !path.is_dir() {
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        return Ok(vec![(Origin::of(path), PathBuf::from(name))]);
+    }
+    let parts = parts_of(path)?;
+    if parts.is_empty() {
+        let reason = "the directory holds no files of postings".to_owned();
+        return Err(data(&path.display().to_string(), None, reason));
+    }
+    Ok(parts)
+}
+
+fn parts_of(directory: &Path) -> Result<Vec<(Origin, PathBuf)>> {
+    let io = |source| Error::Io {
+        action: "read",
+        path: directory.to_owned(),
+        source,
+    };
+    let mut entries = std::fs::read_dir(directory)
+        .map_err(io)?
+        .map(|entry| entry.map(|e| e.path()))
+        .collect::<io::Result<Vec<PathBuf>>>()
+        .map_err(io)?;
+    entries.sort();
+    let mut parts = Vec::new();
+    for path in entries {
+        let name = PathBuf::from(path.file_name().unwrap_or_default());
+        let shown = name.to_string_lossy();
+        let unfinished = [".partial", ".checkpoint"]
+            .iter()
+            .any(|suffix| shown.ends_with(suffix));
+        if shown.starts_with(['.', '_']) || unfinished {
+            continue;
+        }
+        if path.is_dir() {
+            let inner = parts_of(&path)?;
+            parts.extend(inner.into_iter().map(|(o, p)| (o, name.join(p))));
+        } else {
+            parts.push((Origin::File(path), name));
+        }
+    }
+    Ok(parts)
+}
+
 /// A run of records on its way from the reader to whoever labels them.
 #[derive(Debug, Default)]
 pub struct Batch {
@@ -211,7 +262,9 @@ impl Input {
         let mut magic = Vec::new();
         take(&mut raw, compression::MAGIC_LEN, &mut magic).map_err(|e| cannot_read(origin, e))?;
         if magic.is_empty() {
-            return Err(refuse("it is empty; there is nothing to label".to_owned()));
+            return Err(refuse(
+                "it is empty; there are no postings in it".to_owned(),
+            ));
         }
         let compression = Compression::of(&magic);
         let counted = Counted::new(io::Cursor::new(magic).chain(raw), Arc::clone(read));
@@ -222,9 +275,10 @@ impl Input {
         // An error behind the first bytes is met again when reading arrives there.
         let failed = take(&mut unpacked, HEAD, &mut head).err();
         if head.is_empty() {
-            let reason = failed.map_or("it is empty; there is nothing to label".to_owned(), |e| {
-                compression.explain(&e)
-            });
+            let reason = failed
+                .map_or("it is empty; there are no postings in it".to_owned(), |e| {
+                    compression.explain(&e)
+                });
             return Err(refuse(reason));
         }
         if let Some((_, advice)) = FOREIGN.iter().find(|(magic, _)| head.starts_with(magic)) {
@@ -414,7 +468,7 @@ impl Input {
         }
         let header = chunker.take_header().map_err(|s| self.stopped(s))?;
         let Some(header) = header else {
-            let reason = "it holds blank lines only; there is nothing to label".to_owned();
+            let reason = "it holds blank lines only; there are no postings in it".to_owned();
             return Err(data(&self.origin.name(), None, reason));
         };
         let Ok(text) = std::str::from_utf8(&header) else {

@@ -27,7 +27,6 @@ pub mod labels;
 pub mod lexicon;
 pub mod logistic;
 pub mod survey;
-pub mod table;
 pub mod title_rules;
 pub mod vocabulary;
 

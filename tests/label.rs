@@ -375,11 +375,11 @@ fn check_refused(name: &str, bytes: &[u8], message: &str) {
 
 #[test]
 fn what_holds_no_postings_is_refused() {
-    check_refused("in.csv", b"", "it is empty; there is nothing to label");
+    check_refused("in.csv", b"", "it is empty; there are no postings in it");
     check_refused(
         "in.csv",
         b"\n\n",
-        "it holds blank lines only; there is nothing to label",
+        "it holds blank lines only; there are no postings in it",
     );
     check_refused(
         "in.xlsx",

@@ -60,7 +60,7 @@ fn data_without_columns_or_rows_is_refused() {
     check_refused(
         "",
         &[],
-        "error: `data.csv`: it is empty; training needs a header and labelled rows\n",
+        "error: `data.csv`: it is empty; there are no postings in it\n",
     );
     check_refused(
         "label,description\n",
@@ -70,17 +70,17 @@ fn data_without_columns_or_rows_is_refused() {
     check_refused(
         "title,description\nA,B\n",
         &[],
-        "error: `data.csv`, line 1: no column looks like the label; the columns are title, description\n  name it with --label-column\n",
+        "error: `data.csv`: no column looks like the label; the columns are title, description\n  name it with --label-column\n",
     );
     check_refused(
         "label,n\nDS,1\n",
         &[],
-        "error: `data.csv`, line 1: no column looks like the text; the columns are label, n\n  name it with --text-column\n",
+        "error: `data.csv`: none of its columns is known to hold the text of an ad; `n` has the longest values: --text n\n  the columns are `label`, `n`\n",
     );
     check_refused(
         "label,description\nDS,some text\nDS\n",
         &[],
-        "error: `data.csv`, line 3: 1 fields under 2 columns; check the quotes around commas and line breaks\n",
+        "error: `data.csv`, line 3: 1 fields where the header has 2; check the quotes around commas and line breaks\n",
     );
 }
 
@@ -130,7 +130,7 @@ fn texts_from_which_nothing_can_be_learnt_are_refused() {
         &format!("label,description\n{same}"),
         &[],
         &format!(
-            "{CHOSEN}error: cannot train: all 40 rows hold the same text; is the right column read as text? name it with --text-column\n"
+            "{CHOSEN}error: cannot train: all 40 rows hold the same text; is the right column read as text? name it with --text\n"
         ),
     );
     check_refused(
@@ -188,7 +188,7 @@ fn senseless_options_are_refused() {
     check_refused(
         &data,
         &["--label-column", "lable"],
-        "error: `data.csv`, line 1: no column `lable`; the columns are label, description; did you mean `label`?\n",
+        "error: `data.csv`: there is no column `lable` for --label-column; did you mean `label`?\n  the columns are `label`, `description`\n",
     );
     let directory = with_data(&data);
     let both = [
@@ -252,6 +252,37 @@ fn a_dry_run_shows_the_data_and_writes_nothing() {
         assert!(page.contains(part), "`{part}` in {page}");
     }
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn training_reads_what_can_be_labelled() {
+    let directory = tempfile::tempdir().unwrap();
+    let parts = directory.path().join("parts");
+    std::fs::create_dir(&parts).unwrap();
+    let mut reader = csv::Reader::from_path(POSTINGS).unwrap();
+    let rows: Vec<std::collections::BTreeMap<String, String>> =
+        reader.deserialize().map(Result::unwrap).collect();
+    let lines: String = rows[..60]
+        .iter()
+        .map(|row| serde_json::to_string(row).unwrap() + "\n")
+        .collect();
+    std::fs::write(parts.join("a.jsonl"), lines).unwrap();
+    let feed = serde_json::json!({ "jobs": &rows[60..] }).to_string();
+    let packed = std::fs::File::create(parts.join("b.json.gz")).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(packed, flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, feed.as_bytes()).unwrap();
+    packed.finish().unwrap();
+    let output = rolecall(directory.path(), &["train", "parts", "--dry-run"]);
+    let page = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{page}");
+    for part in [
+        "parts/a.jsonl: label = `label`, text = `description`, title = `title`, group = `employer`",
+        "parts/b.json.gz: label = `label`, text = `description`, title = `title`, group = `employer`",
+        "132 of 132 rows used (en), without a title model",
+        "132 employers, none on both sides of a split",
+    ] {
+        assert!(page.contains(part), "`{part}` in {page}");
+    }
 }
 
 /// The postings of the repository, and a model trained on them.

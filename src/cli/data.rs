@@ -2,24 +2,33 @@
 
 use std::path::PathBuf;
 
+use super::label::{charset_of, delimiter_of};
 use super::{Failure, warn};
+use crate::readers::ReadOptions;
+use crate::readers::encoding::Charset;
 use crate::training::dataset::{self, DataOptions, Dataset};
 
 /// Which column is what, and which label a value means.
 #[derive(Debug, clap::Args)]
 pub struct DataArguments {
-    /// CSV files, plain or gzipped; `-` is standard input
+    /// Files of any format that `label` reads, directories of parts, or `-` for standard input
     #[arg(required = true)]
     data: Vec<PathBuf>,
     /// The column of the labels
     #[arg(long, value_name = "COLUMN", conflicts_with = "label_from_title")]
     label_column: Option<String>,
-    /// The column of the text
-    #[arg(long, value_name = "COLUMN")]
-    text_column: Option<String>,
-    /// The column of the title
-    #[arg(long, value_name = "COLUMN")]
-    title_column: Option<String>,
+    /// Columns of the text: names, numbers or dotted JSON paths, joined by commas
+    #[arg(long, value_name = "COLUMNS")]
+    text: Option<String>,
+    /// Columns of the title
+    #[arg(long, value_name = "COLUMNS")]
+    title: Option<String>,
+    /// The delimiter of the files: one character, or `tab`
+    #[arg(long, value_name = "CHAR", value_parser = delimiter_of)]
+    delimiter: Option<u8>,
+    /// The encoding of the files, such as utf-8, utf-16le, windows-1252
+    #[arg(long, value_name = "NAME", value_parser = charset_of)]
+    encoding: Option<Charset>,
     /// The column whose values must not stand on both sides of a split: the employer
     #[arg(long, value_name = "COLUMN")]
     group: Option<String>,
@@ -55,9 +64,14 @@ impl DataArguments {
             ))),
         };
         Ok(DataOptions {
+            read: ReadOptions {
+                delimiter: self.delimiter,
+                no_header: false,
+                charset: self.encoding,
+            },
             label: self.label_column.clone(),
-            text: self.text_column.clone(),
-            title: self.title_column.clone(),
+            text: self.text.clone(),
+            title: self.title.clone(),
             group: self.group.clone(),
             label_from_title: self.label_from_title,
             map: self.map.iter().map(pair).collect::<Result<_, _>>()?,

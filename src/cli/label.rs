@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::labelling::engine::{Job, Report};
 use crate::labelling::{LabelOptions, Progress, Tally, engine, stream};
 use crate::readers::encoding::Charset;
-use crate::readers::{Origin, ReadOptions};
+use crate::readers::{self, Origin, ReadOptions};
 use crate::writers::OutputFormat;
 use crate::writers::target::{Destination, Target};
 
@@ -258,7 +258,7 @@ fn format_of(text: &str) -> Result<OutputFormat, String> {
     }
 }
 
-fn delimiter_of(text: &str) -> Result<u8, String> {
+pub(super) fn delimiter_of(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         b"tab" | b"\\t" => Ok(b'\t'),
         [b'"' | b'\n' | b'\r'] => Err("a quote or line end cannot delimit fields".to_owned()),
@@ -267,7 +267,7 @@ fn delimiter_of(text: &str) -> Result<u8, String> {
     }
 }
 
-fn charset_of(text: &str) -> Result<Charset, String> {
+pub(super) fn charset_of(text: &str) -> Result<Charset, String> {
     Charset::by_name(text)
         .ok_or_else(|| "no such encoding; try utf-8, utf-16le or windows-1252".to_owned())
 }
@@ -290,6 +290,7 @@ impl Arguments {
                 title: self.title.clone(),
                 ignore_title: self.model.ignore_title,
                 replace: self.replace,
+                label: None,
             },
             format: self.format,
             prefix: self.prefix.clone(),
@@ -314,6 +315,16 @@ impl Arguments {
         let settings = [
             ("among", self.model.among.join(",")),
             ("ignore-title", self.model.ignore_title.to_string()),
+            ("prior", optional(self.model.prior.clone())),
+            (
+                "prior-from",
+                optional(
+                    self.model
+                        .prior_from
+                        .as_ref()
+                        .map(|p| p.display().to_string()),
+                ),
+            ),
             ("text", optional(self.text.clone())),
             ("title", optional(self.title.clone())),
             (
@@ -350,19 +361,7 @@ impl Arguments {
     fn jobs(&self) -> Result<Vec<(Vec<Origin>, Destination)>, Failure> {
         let mut origins: Vec<(Origin, PathBuf)> = Vec::new();
         for input in &self.inputs {
-            if input.is_dir() {
-                let parts = parts_of(input)?;
-                if parts.is_empty() {
-                    return Err(Failure::Usage(format!(
-                        "the directory `{}` holds no files to label",
-                        input.display()
-                    )));
-                }
-                origins.extend(parts);
-            } else {
-                let name = input.file_name().unwrap_or(input.as_os_str());
-                origins.push((Origin::of(input), PathBuf::from(name)));
-            }
+            origins.extend(readers::inputs(input)?);
         }
         let Some(output) = self.output.as_ref().filter(|o| *o != Path::new("-")) else {
             let origins = origins.into_iter().map(|(origin, _)| origin).collect();
@@ -424,43 +423,6 @@ impl Arguments {
         stem.set_extension(format!("{}{packing}", wanted.extension()));
         stem
     }
-}
-
-/// The files of a directory of parts in the order of their names, hidden ones and those
-/// that begin with `_` left out, with their paths in it.
-fn parts_of(directory: &Path) -> Result<Vec<(Origin, PathBuf)>, Error> {
-    let io = |source| Error::Io {
-        action: "read",
-        path: directory.to_owned(),
-        source,
-    };
-    let mut entries = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(io)? {
-        entries.push(entry.map_err(io)?.path());
-    }
-    entries.sort();
-    let mut parts = Vec::new();
-    for path in entries {
-        let name = path.file_name().unwrap_or_default().to_owned();
-        let shown = name.to_string_lossy();
-        let ours = [".partial", ".checkpoint"]
-            .iter()
-            .any(|s| shown.ends_with(s));
-        if shown.starts_with(['.', '_']) || ours {
-            continue;
-        }
-        if path.is_dir() {
-            let inner = parts_of(&path)?;
-            parts.extend(
-                inner
-                    .into_iter()
-                    .map(|(o, p)| (o, Path::new(&name).join(p))),
-            );
-        } else {
-            parts.push((Origin::File(path), PathBuf::from(name)));
-        }
-    }
-    Ok(parts)
 }
 
 /// Bytes of all inputs, where they can be told.

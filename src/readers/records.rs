@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use super::chunks::Extent;
+use super::chunks::{Chunk, Extent, Position};
 use super::json::{self, Members};
 use super::{Batch, Format, Input, Origin, ReadOptions, delimited};
 use crate::columns::{self, Chosen, Field, Wishes};
@@ -106,36 +106,46 @@ fn member<'a>(
     members.iter().find(|(key, _)| key == name).map(|(_, v)| *v)
 }
 
-/// Shows the first rows of a batch, value by value; rows that are wrong are left out.
-pub fn sample(
-    batch: &Batch,
-    format: Format,
-    columns: &[String],
-    n: usize,
-    mut show: impl FnMut(Vec<Cow<str>>),
-) {
-    let chunk = &batch.chunk;
+/// Shows the first rows of an input, at most `n`, value by value, without taking them away;
+/// rows that are wrong are left out.
+///
+/// # Errors
+/// When the input cannot be read.
+pub fn sample_first(input: &mut Input, n: usize, mut show: impl FnMut(&[Cow<str>])) -> Result<()> {
+    let (format, columns) = (input.format, input.columns.clone());
+    let Some(batch) = input.peek()? else {
+        return Ok(());
+    };
     let mut ranges = Vec::new();
-    for record in chunk.records.iter().take(n) {
-        let Ok(text) = std::str::from_utf8(&chunk.bytes[record.clone()]) else {
-            continue;
-        };
-        let row = match format {
-            Format::Delimited(delimiter) => {
-                delimited::fields(text.as_bytes(), delimiter, &mut ranges);
-                Row::Fields {
-                    text,
-                    ranges: &ranges,
+    let mut show_all = |chunk: &Chunk| {
+        for record in chunk.records.iter().take(n) {
+            let text = std::str::from_utf8(&chunk.bytes[record.clone()]).ok();
+            let row = text.and_then(|text| match format {
+                Format::Delimited(delimiter) => {
+                    delimited::fields(text.as_bytes(), delimiter, &mut ranges);
+                    Some(Row::Fields {
+                        text,
+                        ranges: &ranges,
+                    })
                 }
-            }
-            _ => match json::members(text) {
-                Ok(members) => Row::Object(members),
-                Err(_) => continue,
-            },
-        };
-        let values = (0..columns.len()).map(|c| row.value(columns, c).unwrap_or_default());
-        show(values.collect());
+                _ => json::members(text).ok().map(Row::Object),
+            });
+            let Some(row) = row else { continue };
+            let values: Vec<Cow<str>> = (0..columns.len())
+                .map(|c| row.value(&columns, c).unwrap_or_default())
+                .collect();
+            show(&values);
+        }
+    };
+    #[cfg(feature = "parquet")]
+    if let Some(rows) = &batch.columns {
+        let mut chunk = Chunk::default();
+        super::parquet::to_lines(&rows.slice(0, rows.num_rows().min(n)), &mut chunk)?;
+        show_all(&chunk);
+        return Ok(());
     }
+    show_all(&batch.chunk);
+    Ok(())
 }
 
 /// One posting of a file, with all that stands beside it.
@@ -152,6 +162,12 @@ pub struct Record {
 }
 
 impl Record {
+    /// The value of a column by its position; empty where the row has none.
+    #[must_use]
+    pub fn value(&self, column: usize) -> &str {
+        self.values.get(column).map_or("", String::as_str)
+    }
+
     /// The value of a column, whose name is compared as [`columns::fold`] folds it;
     /// `None` where the file has no such column.
     #[must_use]
@@ -184,6 +200,8 @@ pub struct Records {
     columns: Arc<Vec<String>>,
     batch: Batch,
     next: usize,
+    /// Where the record read last begins, so that lines are counted once.
+    position: Position,
     ended: bool,
 }
 
@@ -196,15 +214,21 @@ impl Records {
         let read = Arc::new(AtomicU64::new(0));
         let mut input = Input::open(&Origin::of(path), options, &read)?;
         let chosen = columns::choose(&mut input, wishes)?;
-        let columns = Arc::new(input.columns.clone());
-        Ok(Self {
+        Ok(Self::of(input, chosen))
+    }
+
+    /// The records of an input whose columns were chosen already.
+    #[must_use]
+    pub fn of(input: Input, chosen: Chosen) -> Self {
+        Self {
+            columns: Arc::new(input.columns.clone()),
             input,
             chosen,
-            columns,
             batch: Batch::default(),
             next: 0,
+            position: Position::START,
             ended: false,
-        })
+        }
     }
 
     /// Which columns were chosen, and why.
@@ -224,31 +248,36 @@ impl Records {
                 super::parquet::to_lines(&rows, &mut self.batch.chunk)?;
             }
             self.next = 0;
+            self.position = self.batch.chunk.position(0);
             if let Extent::Part { .. } = self.batch.chunk.extent {
-                return Err(self.wrong(0, "the record is too large to be one posting".to_owned()));
+                return Err(self.wrong("the record is too large to be one posting".to_owned()));
             }
         }
         Ok(true)
     }
 
-    fn wrong(&self, record: usize, reason: String) -> Error {
+    fn wrong(&self, reason: String) -> Error {
         Error::Data {
             origin: self.input.origin.name(),
-            line: Some(self.batch.chunk.position(record).line),
+            line: Some(self.position.line),
             reason,
         }
     }
 
     fn record(&mut self) -> Result<Record> {
-        let record = self.next;
-        self.next += 1;
         let chunk = &self.batch.chunk;
-        let bytes = &chunk.bytes[chunk.records[record].clone()];
+        let range = chunk.records[self.next].clone();
+        if self.next > 0 {
+            let before = &chunk.bytes[chunk.records[self.next - 1].start..range.start];
+            self.position = self.position.after(before, 1);
+        }
+        self.next += 1;
+        let bytes = &chunk.bytes[range];
         let text = std::str::from_utf8(bytes).map_err(|e| {
-            self.wrong(
-                record,
-                format!("byte {} of the record is not UTF-8", e.valid_up_to()),
-            )
+            self.wrong(format!(
+                "byte {} of the record is not UTF-8",
+                e.valid_up_to()
+            ))
         })?;
         let mut ranges = Vec::new();
         let row = match self.input.format {
@@ -256,20 +285,20 @@ impl Records {
                 delimited::fields(bytes, delimiter, &mut ranges);
                 if ranges.len() != self.columns.len() {
                     let reason = format!(
-                        "{} fields where the header has {}",
+                        "{} fields where the header has {}; check the quotes around commas and line breaks",
                         ranges.len(),
                         self.columns.len()
                     );
-                    return Err(self.wrong(record, reason));
+                    return Err(self.wrong(reason));
                 }
                 Row::Fields {
                     text,
                     ranges: &ranges,
                 }
             }
-            _ => Row::Object(json::members(text).map_err(|e| self.wrong(record, e))?),
+            _ => Row::Object(json::members(text).map_err(|e| self.wrong(e))?),
         };
-        let wrong = |reason| self.wrong(record, reason);
+        let wrong = |reason| self.wrong(reason);
         let columns = &self.columns;
         let values = (0..columns.len())
             .map(|c| row.value(columns, c).map(Cow::into_owned).map_err(wrong))
@@ -283,7 +312,7 @@ impl Records {
                 .joined(columns, &self.chosen.text)
                 .map_err(wrong)?
                 .into_owned(),
-            line: chunk.position(record).line,
+            line: self.position.line,
             columns: Arc::clone(columns),
             values,
         })

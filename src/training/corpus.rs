@@ -142,7 +142,7 @@ impl<'a> Corpus<'a> {
         let (identities, sketches) = identities(&texts, options.threads);
         if identities.iter().all(|identity| *identity == identities[0]) {
             return Err(Error::Training(format!(
-                "all {} rows hold the same text; is the right column read as text? name it with --text-column",
+                "all {} rows hold the same text; is the right column read as text? name it with --text",
                 rows.len()
             )));
         }

@@ -2,21 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::labels::{self, Folding};
-use super::table::{self, Table};
 use super::title_rules::{self, Ruled};
 use super::{Example, Origin};
+use crate::columns::{self, Chosen, Wishes};
 use crate::error::{Error, Result};
+use crate::readers::records::{self, Record, Records};
+use crate::readers::{self, Input, ReadOptions};
 
-/// What is told about the data instead of found out. Columns are named by their header.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What is told about the data instead of found out.
+#[derive(Debug, Clone, Default)]
 pub struct DataOptions {
-    /// The column of the labels.
+    /// How the files are read.
+    pub read: ReadOptions,
+    /// The column of the labels: a name or a number.
     pub label: Option<String>,
-    /// The column of the text.
+    /// Columns of the text, as [`Wishes::text`].
     pub text: Option<String>,
-    /// The column of the title.
+    /// Columns of the title, as [`Wishes::title`].
     pub title: Option<String>,
     /// The column whose values must not stand on both sides of a split.
     pub group: Option<String>,
@@ -45,120 +50,70 @@ pub struct Dataset {
     pub group: Option<String>,
 }
 
+/// Names of columns, folded as [`columns::fold`] does.
 const LABEL_NAMES: [&str; 14] = [
     "label",
     "labels",
-    "gold label",
-    "true label",
+    "goldlabel",
+    "truelabel",
     "gold",
     "class",
     "category",
     "target",
     "annotation",
-    "job simp",
-    "job simpl",
-    "job title short",
-    "job role",
+    "jobsimp",
+    "jobsimpl",
+    "jobtitleshort",
+    "jobrole",
     "role",
 ];
 /// Names of label columns that often mean something else, so their values must prove it.
-const DOUBTFUL_LABEL_NAMES: [&str; 2] = ["job role", "role"];
-const TEXT_NAMES: [&str; 16] = [
-    "job description",
-    "description text",
-    "description",
-    "job summary",
-    "jd",
-    "jd text",
-    "job description text",
-    "desc",
-    "body",
-    "content",
-    "posting",
-    "text",
-    "job text",
-    "full description",
-    "description plain",
-    "jobdescription",
-];
-const TITLE_NAMES: [&str; 8] = [
-    "title",
-    "job title",
-    "jobtitle",
-    "position",
-    "designation",
-    "title raw",
-    "position title",
-    "job name",
-];
-const GROUP_NAMES: [&str; 12] = [
+const DOUBTFUL_LABEL_NAMES: [&str; 2] = ["jobrole", "role"];
+const GROUP_NAMES: [&str; 11] = [
     "employer",
-    "employer name",
+    "employername",
     "company",
-    "company name",
     "companyname",
     "organization",
     "organisation",
-    "organization name",
-    "organisation name",
-    "hiring organization",
-    "hiring organization name",
-    "company id",
+    "organizationname",
+    "organisationname",
+    "hiringorganization",
+    "hiringorganizationname",
+    "companyid",
 ];
 
-/// Columns that `rolecall label` appends beside `model_id`.
-fn is_rolecalls(name: &str) -> bool {
-    name == "role" || name.starts_with("role ") || name == "title role" || name == "model id"
-}
-
-/// A column's name as names are compared: lower case, words apart.
-fn folded(name: &str) -> String {
-    let words: Vec<&str> = name
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .collect();
-    words.join(" ").to_lowercase()
-}
-
-/// Reads labelled postings from one or several files.
+/// Reads labelled postings from one or several files or directories of parts, of any
+/// format that can be labelled; `-` is standard input.
 ///
 /// # Errors
-/// What [`table::read`] says; [`Error::Data`] when a column is missing or named wrongly,
-/// or the column of labels cannot be one; [`Error::Training`] when an option names a label
-/// that does not occur.
+/// What [`Input::open`] says; [`Error::Data`] when a record is damaged, a column is missing
+/// or named wrongly, or the column of labels cannot be one; [`Error::Training`] when an
+/// option names a label that does not occur.
 pub fn read<P: AsRef<Path>>(paths: &[P], options: &DataOptions) -> Result<Dataset> {
-    let tables = paths
-        .iter()
-        .map(|path| table::read(path.as_ref()))
-        .collect::<Result<Vec<Table>>>()?;
-    from_tables(&tables, options)
-}
-
-/// Labelled postings from tables that were read already.
-///
-/// # Errors
-/// As [`read`].
-pub fn from_tables(tables: &[Table], options: &DataOptions) -> Result<Dataset> {
     check_consistent(options)?;
     let mut dataset = Dataset::default();
-    for table in tables {
-        let columns = Columns::choose(table, options)?;
-        dataset.columns.push(columns.describe(table));
-        dataset.group = columns
-            .group
-            .map(|at| table.columns[at].clone())
-            .or(dataset.group);
-        add_rows(table, &columns, options, &mut dataset);
+    let mut rows = 0;
+    for path in paths {
+        for (origin, _) in readers::inputs(path.as_ref())? {
+            let mut input = Input::open(&origin, &options.read, &Arc::default())?;
+            let columns = Columns::choose(&mut input, options)?;
+            dataset.columns.push(columns.describe(&input));
+            dataset.group = columns
+                .group
+                .map(|at| input.columns[at].clone())
+                .or(dataset.group);
+            rows += add_rows(input, &columns, options, &mut dataset)?;
+        }
     }
     if dataset.examples.is_empty() {
-        return Err(Error::Training(nothing_left(tables, &dataset)));
+        return Err(Error::Training(nothing_left(rows, &dataset)));
     }
     fold_labels(&mut dataset, options)?;
     Ok(dataset)
 }
 
-fn nothing_left(tables: &[Table], dataset: &Dataset) -> String {
-    let rows: usize = tables.iter().map(|table| table.rows.len()).sum();
+fn nothing_left(rows: usize, dataset: &Dataset) -> String {
     if rows == 0 {
         return "the data has a header and no rows".to_owned();
     }
@@ -189,9 +144,9 @@ fn check_consistent(options: &DataOptions) -> Result<()> {
 /// Which column is what, as positions.
 #[derive(Debug, Clone, Default)]
 struct Columns {
+    /// Text and title.
+    posting: Chosen,
     label: Option<usize>,
-    text: Option<usize>,
-    title: Option<usize>,
     group: Option<usize>,
     id: Option<usize>,
     label_from: Option<usize>,
@@ -201,167 +156,152 @@ struct Columns {
 }
 
 impl Columns {
-    fn choose(table: &Table, options: &DataOptions) -> Result<Self> {
-        let names: Vec<String> = table.columns.iter().map(|name| folded(name)).collect();
+    fn choose(input: &mut Input, options: &DataOptions) -> Result<Self> {
+        let label = if options.label_from_title || options.unlabelled {
+            None
+        } else {
+            Some(label_column(input, options.label.as_deref())?)
+        };
+        let wishes = Wishes {
+            text: options.text.clone(),
+            title: options.title.clone(),
+            label,
+            ..Wishes::default()
+        };
+        let posting = columns::choose(input, &wishes)?;
+        if options.label_from_title && posting.title.is_empty() {
+            return Err(missing(input, "title", "--title"));
+        }
+        let names: Vec<String> = input
+            .columns
+            .iter()
+            .map(|name| columns::fold(name))
+            .collect();
         let first_of = |wanted: &[&str]| {
             wanted
                 .iter()
                 .find_map(|wanted| names.iter().position(|name| name == wanted))
         };
-        let given = |name: &Option<String>, wanted: &[&str]| match name {
-            Some(name) => named(table, name).map(Some),
-            None => Ok(first_of(wanted)),
+        let group = match &options.group {
+            Some(name) => Some(named(input, name, "--group")?),
+            None => first_of(&GROUP_NAMES),
         };
-        let mut columns = Self {
-            label: None,
-            text: given(&options.text, &TEXT_NAMES)?,
-            title: given(&options.title, &TITLE_NAMES)?,
-            group: given(&options.group, &GROUP_NAMES)?,
-            id: first_of(&["id", "job id", "jobid", "posting id", "url"]),
-            label_from: first_of(&["label from"]),
-            confidence: first_of(&["confidence", "label confidence"]),
+        Ok(Self {
+            posting,
+            label,
+            group,
+            id: first_of(&["id", "jobid", "postingid", "url"]),
+            label_from: first_of(&["labelfrom"]),
+            confidence: first_of(&["confidence", "labelconfidence"]),
             language: first_of(&["language", "lang"]),
             source: first_of(&["source", "site", "board"]),
-        };
-        columns.text = columns.text.or_else(|| longest_column(table));
-        if columns.text.is_none() {
-            return Err(missing(table, "text", "--text-column"));
-        }
-        if options.label_from_title && columns.title.is_none() {
-            return Err(missing(table, "title", "--title-column"));
-        }
-        if !options.label_from_title {
-            columns.label = match &options.label {
-                Some(name) => Some(named(table, name)?),
-                None => label_column(table, &names),
-            };
-            if columns.label.is_none() && !options.unlabelled {
-                return Err(missing(table, "label", "--label-column"));
-            }
-        }
-        if options.unlabelled {
-            columns.label = None;
-        }
-        if let Some(label) = columns.label {
-            check_is_label_column(table, label, options.label.is_some())?;
-        }
-        Ok(columns)
+        })
     }
 
-    fn describe(&self, table: &Table) -> String {
+    fn describe(&self, input: &Input) -> String {
+        let name = |at: Option<usize>| Some(input.columns[at?].clone());
+        let names = |fields: &[columns::Field]| {
+            let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+            (!names.is_empty()).then(|| names.join(" + "))
+        };
         let parts = [
-            ("label", self.label),
-            ("text", self.text),
-            ("title", self.title),
-            ("group", self.group),
-            ("label from", self.label_from),
-            ("confidence", self.confidence),
-            ("language", self.language),
-            ("source", self.source),
+            ("label", name(self.label)),
+            ("text", names(&self.posting.text)),
+            ("title", names(&self.posting.title)),
+            ("group", name(self.group)),
+            ("label from", name(self.label_from)),
+            ("confidence", name(self.confidence)),
+            ("language", name(self.language)),
+            ("source", name(self.source)),
         ];
         let chosen: Vec<String> = parts
-            .iter()
-            .filter_map(|(what, at)| Some(format!("{what} = `{}`", table.columns[(*at)?])))
+            .into_iter()
+            .filter_map(|(what, name)| Some(format!("{what} = `{}`", name?)))
             .collect();
-        format!("{}: {}", table.origin, chosen.join(", "))
+        format!("{}: {}", input.origin.name(), chosen.join(", "))
     }
 }
 
-/// The column of a name that was given.
-fn named(table: &Table, name: &str) -> Result<usize> {
-    let found = table
-        .columns
-        .iter()
-        .position(|column| column == name)
-        .or_else(|| table.columns.iter().position(|c| folded(c) == folded(name)));
-    found.ok_or_else(|| {
-        let known = table.columns.iter().map(String::as_str);
-        let meant = labels::near_miss(name, known)
-            .map(|meant| format!("; did you mean `{meant}`?"))
-            .unwrap_or_default();
-        Error::Data {
-            origin: table.origin.clone(),
-            line: Some(1),
-            reason: format!(
-                "no column `{name}`; the columns are {}{meant}",
-                listed(table)
-            ),
-        }
-    })
+/// The column that an option names.
+fn named(input: &Input, name: &str, option: &str) -> Result<usize> {
+    columns::find(&input.columns, name, option)
+        .map(|field| field.column)
+        .map_err(|reason| Error::Data {
+            origin: input.origin.name(),
+            line: None,
+            reason,
+        })
 }
 
-fn listed(table: &Table) -> String {
-    table.columns.join(", ")
-}
-
-fn missing(table: &Table, what: &str, option: &str) -> Error {
+fn missing(input: &Input, what: &str, option: &str) -> Error {
     Error::Data {
-        origin: table.origin.clone(),
-        line: Some(1),
+        origin: input.origin.name(),
+        line: None,
         reason: format!(
             "no column looks like the {what}; the columns are {}\n  name it with {option}",
-            listed(table)
+            input.columns.join(", ")
         ),
     }
 }
 
-/// The column with the longest values, when they are as long as ads are.
-fn longest_column(table: &Table) -> Option<usize> {
-    let mean = |at: usize| {
-        let bytes: usize = table.rows.iter().map(|row| row.fields[at].len()).sum();
-        bytes / table.rows.len().max(1)
-    };
-    (0..table.columns.len())
-        .map(|at| (mean(at), at))
-        .max()
-        .filter(|(mean, _)| *mean >= 100)
-        .map(|(_, at)| at)
-}
-
-/// The first column that is called like a label; one that is called like a role only when
-/// most of its values are usual spellings; never one that rolecall wrote.
-fn label_column(table: &Table, names: &[String]) -> Option<usize> {
-    let rolecall_wrote = names.iter().any(|name| name == "model id");
-    let proves_itself = |at: usize| {
-        let written = || {
-            let values = table.rows.iter().map(|row| row.fields[at].as_str());
-            values.filter(|value| !value.trim().is_empty())
-        };
-        let usual = written().filter(|v| labels::usual(v).is_some()).count();
-        usual > 0 && usual * 2 >= written().count()
-    };
-    LABEL_NAMES
+/// The column of the labels: the one asked for, or the first that is called like one. A
+/// column that is called like a role must prove by its first values that it holds usual
+/// spellings; one that rolecall wrote never counts.
+fn label_column(input: &mut Input, asked: Option<&str>) -> Result<usize> {
+    if let Some(name) = asked {
+        return named(input, name, "--label-column");
+    }
+    let written = columns::written(&input.columns);
+    let names: Vec<String> = input
+        .columns
+        .iter()
+        .map(|name| columns::fold(name))
+        .collect();
+    let candidates = LABEL_NAMES
         .iter()
         .filter_map(|wanted| names.iter().position(|name| name == wanted))
-        .find(|&at| {
-            let name = names[at].as_str();
-            !(rolecall_wrote && is_rolecalls(name))
-                && (!DOUBTFUL_LABEL_NAMES.contains(&name) || proves_itself(at))
-        })
+        .filter(|at| !written.contains(at));
+    for at in candidates {
+        if !DOUBTFUL_LABEL_NAMES.contains(&names[at].as_str()) || holds_usual_labels(input, at)? {
+            return Ok(at);
+        }
+    }
+    Err(missing(input, "label", "--label-column"))
+}
+
+/// Whether half of the first values of a column, or more, are usual spellings of labels.
+fn holds_usual_labels(input: &mut Input, column: usize) -> Result<bool> {
+    let (mut usual, mut filled) = (0, 0);
+    records::sample_first(input, 1000, |row| {
+        let value = row[column].trim();
+        filled += usize::from(!value.is_empty());
+        usual += usize::from(labels::usual(value).is_some());
+    })?;
+    Ok(usual > 0 && usual * 2 >= filled)
 }
 
 /// A column with more labels than a fifth of its rows holds something else.
-fn check_is_label_column(table: &Table, label: usize, was_named: bool) -> Result<()> {
-    let mut distinct: Vec<String> = table
-        .rows
+fn check_are_labels(
+    examples: &[Example],
+    origin: &str,
+    column: &str,
+    was_named: bool,
+) -> Result<()> {
+    let mut distinct: Vec<String> = examples
         .iter()
-        .map(|row| labels::squashed(&row.fields[label]))
-        .filter(|value| !value.is_empty())
+        .map(|example| labels::squashed(&example.label))
         .collect();
-    let filled = distinct.len();
     distinct.sort_unstable();
     distinct.dedup();
-    if distinct.len() <= (filled / 5).max(4) {
+    if distinct.len() <= (examples.len() / 5).max(4) {
         return Ok(());
     }
-    let mut examples: Vec<&str> = table
-        .rows
+    let mut shown: Vec<&str> = examples
         .iter()
-        .map(|row| row.fields[label].trim())
-        .filter(|value| !value.is_empty())
+        .map(|example| example.label.as_str())
         .collect();
-    examples.dedup();
-    let examples: Vec<String> = examples
+    shown.dedup();
+    let shown: Vec<String> = shown
         .iter()
         .take(3)
         .map(|value| format!("`{}`", value.chars().take(40).collect::<String>()))
@@ -372,90 +312,88 @@ fn check_is_label_column(table: &Table, label: usize, was_named: bool) -> Result
         "name the right one with --label-column, or take labels from the title with --label-from-title"
     };
     Err(Error::Data {
-        origin: table.origin.clone(),
+        origin: origin.to_owned(),
         line: None,
         reason: format!(
-            "column `{}` holds {} different values in {filled} rows ({}, …), so it is no column of labels\n  {advice}",
-            table.columns[label],
+            "column `{column}` holds {} different values in {} rows ({}, …), so it is no column of labels\n  {advice}",
             distinct.len(),
-            examples.join(", ")
+            examples.len(),
+            shown.join(", ")
         ),
     })
 }
 
-fn add_rows(table: &Table, columns: &Columns, options: &DataOptions, dataset: &mut Dataset) {
-    let mut left_out: BTreeMap<&'static str, usize> = BTreeMap::new();
-    for row in &table.rows {
-        let field = |column: Option<usize>| {
-            column
-                .map(|at| row.fields[at].trim())
-                .unwrap_or_default()
-                .to_owned()
-        };
-        let title = field(columns.title);
-        let mut origin = match field(columns.label_from).as_str() {
-            "reading" => Origin::Reading,
-            "title" => Origin::Title,
-            _ => Origin::Unknown,
-        };
-        let mut label = field(columns.label);
-        if options.label_from_title {
-            origin = Origin::Title;
-            label = match title_rules::label(&title) {
-                Ruled::Label(label) => label.to_owned(),
-                Ruled::Ambiguous => {
-                    *left_out
-                        .entry("with a title that names several roles")
-                        .or_default() += 1;
-                    continue;
-                }
-                Ruled::Blank => {
-                    *left_out.entry("without a title").or_default() += 1;
-                    continue;
-                }
-            };
-        }
-        if label.is_empty() && columns.label.is_some() {
-            *left_out.entry("without a label").or_default() += 1;
-            continue;
-        }
-        let description = columns
-            .text
-            .map(|at| row.fields[at].clone())
-            .unwrap_or_default();
-        if description.trim().is_empty() {
-            *left_out.entry("without text").or_default() += 1;
-            continue;
-        }
-        dataset.examples.push(Example {
-            title: columns
-                .title
-                .map(|at| row.fields[at].clone())
-                .unwrap_or_default(),
-            description,
-            label,
-            origin,
-            certainty: field(columns.confidence)
-                .parse()
-                .ok()
-                .filter(|c| *c <= 3)
-                .unwrap_or(0),
-            language: field(columns.language),
-            group: columns
-                .group
-                .map(|at| row.fields[at].clone())
-                .unwrap_or_default(),
-            id: field(columns.id),
-            source: field(columns.source),
-            place: format!("{}:{}", table.origin, row.line),
-        });
-    }
-    for (why, n) in left_out {
-        match dataset.left_out.iter_mut().find(|(known, _)| known == why) {
-            Some((_, sum)) => *sum += n,
-            None => dataset.left_out.push((why.to_owned(), n)),
+/// Adds the rows of a file that can be used; gives how many it has.
+fn add_rows(
+    input: Input,
+    columns: &Columns,
+    options: &DataOptions,
+    dataset: &mut Dataset,
+) -> Result<usize> {
+    let origin = input.origin.name();
+    let label_name = columns.label.map(|at| input.columns[at].clone());
+    let before = dataset.examples.len();
+    let mut rows = 0;
+    for record in Records::of(input, columns.posting.clone()) {
+        rows += 1;
+        match example(record?, columns, options, &origin) {
+            Ok(example) => dataset.examples.push(example),
+            Err(why) => match dataset.left_out.iter_mut().find(|(known, _)| known == why) {
+                Some((_, sum)) => *sum += 1,
+                None => dataset.left_out.push((why.to_owned(), 1)),
+            },
         }
     }
+    if let Some(name) = label_name {
+        let added = &dataset.examples[before..];
+        check_are_labels(added, &origin, &name, options.label.is_some())?;
+    }
+    Ok(rows)
+}
+
+/// A row as an example, or why it cannot be used.
+fn example(
+    record: Record,
+    columns: &Columns,
+    options: &DataOptions,
+    origin: &str,
+) -> std::result::Result<Example, &'static str> {
+    let field = |column: Option<usize>| column.map_or("", |at| record.value(at).trim()).to_owned();
+    let mut label_origin = match field(columns.label_from).as_str() {
+        "reading" => Origin::Reading,
+        "title" => Origin::Title,
+        _ => Origin::Unknown,
+    };
+    let mut label = field(columns.label);
+    if options.label_from_title {
+        label_origin = Origin::Title;
+        label = match title_rules::label(record.title.trim()) {
+            Ruled::Label(label) => label.to_owned(),
+            Ruled::Ambiguous => return Err("with a title that names several roles"),
+            Ruled::Blank => return Err("without a title"),
+        };
+    }
+    if label.is_empty() && columns.label.is_some() {
+        return Err("without a label");
+    }
+    if record.text.trim().is_empty() {
+        return Err("without text");
+    }
+    let certainty = field(columns.confidence).parse().ok().filter(|c| *c <= 3);
+    Ok(Example {
+        label,
+        origin: label_origin,
+        certainty: certainty.unwrap_or(0),
+        language: field(columns.language),
+        group: columns
+            .group
+            .map_or(String::new(), |at| record.value(at).to_owned()),
+        id: field(columns.id),
+        source: field(columns.source),
+        place: format!("{origin}:{}", record.line),
+        title: record.title,
+        description: record.text,
+    })
 }
 
 /// Maps, folds and drops labels, in this order.
@@ -530,27 +468,32 @@ pub fn counts(examples: &[Example]) -> BTreeMap<String, usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::training::table::Row;
 
-    fn table(columns: &[&str], rows: &[&[&str]]) -> Table {
-        Table {
-            origin: "t.csv".to_owned(),
-            columns: columns.iter().map(|&c| c.to_owned()).collect(),
-            rows: (2..)
-                .zip(rows)
-                .map(|(line, fields)| Row {
-                    line,
-                    fields: fields.iter().map(|&f| f.to_owned()).collect(),
-                })
-                .collect(),
+    /// Reads a CSV file of these columns and rows.
+    fn read_rows(columns: &[&str], rows: &[&[&str]], options: &DataOptions) -> Result<Dataset> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("t.csv");
+        let mut writer = csv::Writer::from_path(&path).unwrap();
+        writer.write_record(columns).unwrap();
+        for row in rows {
+            writer.write_record(*row).unwrap();
         }
+        writer.flush().unwrap();
+        read(&[&path], options)
+    }
+
+    /// What is said, without the directory.
+    fn plain(message: &str) -> String {
+        let at = message.find("t.csv").unwrap_or(0);
+        let start = message[..at].rfind('`').map_or(0, |tick| tick + 1);
+        format!("{}{}", &message[..start], &message[at..])
     }
 
     #[track_caller]
     fn check_columns(columns: &[&str], row: &[&str], expected: &str) {
         let rows = vec![row; 30];
-        let dataset = from_tables(&[table(columns, &rows)], &DataOptions::default()).unwrap();
-        assert_eq!(dataset.columns, [format!("t.csv: {expected}")]);
+        let dataset = read_rows(columns, &rows, &DataOptions::default()).unwrap();
+        assert_eq!(plain(&dataset.columns[0]), format!("t.csv: {expected}"));
     }
 
     #[test]
@@ -566,25 +509,25 @@ mod tests {
             "label = `role`, text = `jd`",
         );
         check_columns(
-            &["class", "notes"],
-            &["a", &"long ".repeat(30)],
-            "label = `class`, text = `notes`",
+            &["class", "text", "requirements", "role"],
+            &["a", "long", "much", "Sales"],
+            "label = `class`, text = `text + requirements`, title = `role`",
         );
     }
 
     #[track_caller]
     fn check_refused(columns: &[&str], rows: &[&[&str]], options: &DataOptions, message: &str) {
-        let error = from_tables(&[table(columns, rows)], options).unwrap_err();
-        assert_eq!(error.to_string(), message);
+        let error = read_rows(columns, rows, options).unwrap_err();
+        assert_eq!(plain(&error.to_string()), message);
     }
 
     #[test]
     fn what_rolecall_wrote_is_no_label() {
         check_refused(
-            &["description", "role", "role_DS", "model_id"],
-            &[&["text", "DS", "0.9", "abc"]],
+            &["description", "role", "role_DS", "role_status", "model_id"],
+            &[&["text", "DS", "0.9", "ok", "abc"]],
             &DataOptions::default(),
-            "`t.csv`, line 1: no column looks like the label; the columns are description, role, role_DS, model_id\n  name it with --label-column",
+            "`t.csv`: no column looks like the label; the columns are description, role, role_DS, role_status, model_id\n  name it with --label-column",
         );
     }
 
@@ -598,7 +541,7 @@ mod tests {
             &["description", "category"],
             &[&["text", "DS"]],
             &named("categroy"),
-            "`t.csv`, line 1: no column `categroy`; the columns are description, category; did you mean `category`?",
+            "`t.csv`: there is no column `categroy` for --label-column; did you mean `category`?\n  the columns are `description`, `category`",
         );
         let ids: Vec<[String; 2]> = (0..40)
             .map(|n| ["text".to_owned(), format!("id-{n}")])
@@ -621,7 +564,7 @@ mod tests {
             &["description", "label"],
             &[&["", "DS"], &["  ", "MLE"], &["text", ""]],
             &DataOptions::default(),
-            "cannot train: none of the 3 rows can be used: 1 without a label, 2 without text",
+            "cannot train: none of the 3 rows can be used: 2 without text, 1 without a label",
         );
     }
 
@@ -639,7 +582,7 @@ mod tests {
             drop: vec!["Nurse".to_owned()],
             ..DataOptions::default()
         };
-        let dataset = from_tables(&[table(&["text", "label"], &rows)], &options).unwrap();
+        let dataset = read_rows(&["text", "label"], &rows, &options).unwrap();
         let labels: Vec<&str> = dataset.examples.iter().map(|e| e.label.as_str()).collect();
         assert_eq!(labels, ["DS", "DS", "MLOps"]);
         assert_eq!(
@@ -673,7 +616,7 @@ mod tests {
             label_from_title: true,
             ..DataOptions::default()
         };
-        let dataset = from_tables(&[table(&["title", "text"], &rows)], &options).unwrap();
+        let dataset = read_rows(&["title", "text"], &rows, &options).unwrap();
         let labels: Vec<&str> = dataset.examples.iter().map(|e| e.label.as_str()).collect();
         assert_eq!(labels, ["DS", "Other"]);
         assert!(dataset.examples.iter().all(|e| e.origin == Origin::Title));
