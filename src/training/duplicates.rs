@@ -1,9 +1,9 @@
 //! Copies and near copies among postings.
 //!
-//! Every text is a set of word triples. Their hashes are cut into [`BINS`] bins and the
+//! Every text is a set of word triples. Their hashes are cut into 128 bins and the
 //! least of each bin is kept (one-permutation MinHash; Li, Owen & Zhang 2012, empty bins
-//! filled as by Shrivastava & Li 2014). Texts that agree on a band of [`ROWS`] bins are
-//! compared, and are near copies when at least [`SAME`] of all bins agree, which
+//! filled as by Shrivastava & Li 2014). Texts that agree on a band of 4 bins are
+//! compared, and are near copies when at least two thirds of all bins agree, which
 //! estimates the Jaccard similarity of the triples with a standard error of 0.04. No
 //! random number is drawn: equal texts give equal clusters.
 
