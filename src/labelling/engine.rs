@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::checkpoint::{Checkpoint, InputState};
@@ -415,6 +416,7 @@ impl<'a> Job<'a> {
             state,
             checkpoint,
             saved: None,
+            saving: None,
             resumed,
             begun: resumed > 0,
         })
@@ -617,6 +619,8 @@ struct Sink {
     state: Checkpoint,
     checkpoint: Option<PathBuf>,
     saved: Option<Instant>,
+    /// The checkpoint that is being written.
+    saving: Option<JoinHandle<Result<()>>>,
     resumed: u64,
     begun: bool,
 }
@@ -691,17 +695,41 @@ impl Sink {
         Ok(())
     }
 
+    /// Begins to write a checkpoint, unless the one before is still on its way. A thread
+    /// of its own waits for the disk, so that labelling does not.
     fn save(&mut self) -> Result<()> {
-        let (Some(path), Out::Bytes(target)) = (&self.checkpoint, &mut self.out) else {
+        let (Some(path), Out::Bytes(target)) = (&self.checkpoint, &self.out) else {
             return Ok(());
         };
-        target.sync()?;
-        if let Some(rejects) = &mut self.rejects {
-            rejects.sync()?;
+        if self
+            .saving
+            .as_ref()
+            .is_some_and(|thread| !thread.is_finished())
+        {
+            return Ok(());
         }
-        self.state.save(path)?;
+        let parts = [
+            target.written_part()?,
+            self.rejects
+                .as_ref()
+                .map_or(Ok(None), Target::written_part)?,
+        ];
+        let (state, path) = (self.state.clone(), path.clone());
+        self.await_saving()?;
+        self.saving = Some(std::thread::spawn(move || {
+            for part in parts.iter().flatten() {
+                part.sync()?;
+            }
+            state.save(&path)
+        }));
         self.saved = Some(Instant::now());
         Ok(())
+    }
+
+    /// Waits for the checkpoint that is being written.
+    fn await_saving(&mut self) -> Result<()> {
+        let saved = self.saving.take().map_or(Ok(Ok(())), JoinHandle::join);
+        saved.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
     fn report(&self) -> Report {
@@ -714,7 +742,8 @@ impl Sink {
     }
 
     /// Gives the outputs their names.
-    fn finish(self) -> Result<()> {
+    fn finish(mut self) -> Result<()> {
+        self.await_saving()?;
         // A checkpoint must not outlive the part that it counts: killed in between, the
         // next run begins anew.
         if let Some(path) = self.checkpoint {
@@ -744,7 +773,9 @@ impl Sink {
             }
             return Ok(());
         }
+        self.await_saving()?;
         self.save()?;
+        self.await_saving()?;
         #[cfg(feature = "parquet")]
         if let Out::Parquet(writer) = self.out {
             // The rows so far are readable only with a footer behind them.

@@ -145,16 +145,20 @@ impl Target {
         matches!(self.place, Place::Beside { .. })
     }
 
-    /// Makes sure that what was written survives the machine.
+    /// A hold on the file by which another thread can make sure that what was written up to
+    /// now survives the machine; none for what is no file.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn sync(&mut self) -> Result<()> {
-        match &mut self.place {
+    pub fn written_part(&self) -> Result<Option<WrittenPart>> {
+        match &self.place {
             Place::Beside { file, partial, .. } => {
-                file.sync_data().map_err(|e| io_error("write", partial, e))
+                let file = file.try_clone();
+                let file = file.map_err(|e| io_error("write", partial, e))?;
+                let partial = partial.clone();
+                Ok(Some(WrittenPart { file, partial }))
             }
-            _ => Ok(()),
+            _ => Ok(None),
         }
     }
 
@@ -218,6 +222,24 @@ impl Target {
             // What cannot be removed is overwritten the next time.
             let _ = std::fs::remove_file(partial);
         }
+    }
+}
+
+/// The part of an output that is written; see [`Target::written_part`].
+#[derive(Debug)]
+pub struct WrittenPart {
+    file: File,
+    partial: PathBuf,
+}
+
+impl WrittenPart {
+    /// Waits until the part is on the disk.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn sync(&self) -> Result<()> {
+        let synced = self.file.sync_data();
+        synced.map_err(|e| io_error("write", &self.partial, e))
     }
 }
 
