@@ -80,6 +80,7 @@ fn company() -> Classifier {
             postings: 40,
             right: 31,
         }],
+        confusion: Vec::new(),
     };
     let model = Model {
         labels: LABELS.map(str::to_owned).to_vec(),
