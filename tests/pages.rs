@@ -369,27 +369,26 @@ fn an_evaluation_gets_a_page_and_figures() {
 #[test]
 fn six_labels_of_a_companys_own_get_an_evaluation() {
     let words = [
-        "clusters",
-        "customers",
-        "experiments",
-        "models",
-        "patients",
-        "soup",
-        "tables",
+        ("experiments", 0),
+        ("clusters", 1),
+        ("tables", 2),
+        ("customers", 3),
+        ("patients", 4),
+        ("soup", 5),
     ];
+    let all = words.map(|(word, _)| word).join(" ");
     let examples: Vec<Example> = (0..240)
         .map(|n: usize| {
-            let said = (0..9).map(|i| words[(n * (i + 3) + i * i) % words.len()]);
-            let said: Vec<&str> = said.chain(words).collect();
+            let (word, label) = words[n % 6];
+            let mistaken = usize::from(n % 13 == 0);
             Example {
                 title: format!("Post <{n}>"),
                 description: format!(
-                    "{} {} Kubernetes{}",
-                    ["knife"; 4][..n % 5].join(" "),
-                    said.join(" "),
+                    "{all} models, Kubernetes and knives: {}{}</div></main><img src=x onerror=\"x()\">\u{1b}[2J",
+                    format!("{word} ").repeat(n % 5),
                     " and".repeat(n % 3 * 300)
                 ),
-                label: LABELS[(n + n / 7) % 6].to_owned(),
+                label: LABELS[(label + mistaken) % 6].to_owned(),
                 source: ["north", "south"][n % 2].to_owned(),
                 language: "en".to_owned(),
                 ..Example::default()
@@ -397,6 +396,7 @@ fn six_labels_of_a_companys_own_get_an_evaluation() {
         })
         .collect();
     let page = check_evaluation(&company(), &examples, "company.html");
+    assert!(page.contains("Post &lt;") && page.contains("␛[2J"));
     for label in ["Research &amp; &lt;Dev&gt;", "Data 数据", "Kitchen"] {
         assert!(page.contains(label), "{label}");
     }
