@@ -11,6 +11,7 @@ use crate::model::{Calibration, Model, Scorer, compiled, file, softmax};
 use crate::posting::Posting;
 use crate::prediction::{Evidence, EvidenceKind, Explanation, Prediction, Status};
 use crate::prior;
+use crate::skills::SkillMatch;
 use crate::text::Text;
 use crate::title;
 use crate::token::Token;
@@ -60,6 +61,14 @@ struct Part {
     memo: Memo,
     analysis: Analysis,
     logits: Vec<f64>,
+}
+
+impl Scratch {
+    /// The entries of the lexicon in the description judged last, sorted.
+    #[must_use]
+    pub fn skills(&self) -> &[SkillMatch] {
+        &self.content.analysis.skills
+    }
 }
 
 impl Part {
@@ -196,6 +205,13 @@ impl Classifier {
         self.among.iter().all(|among| *among)
     }
 
+    /// Whether it judges as its model was measured: all labels may be chosen, and base rates
+    /// are those of the training postings.
+    #[must_use]
+    pub fn is_as_trained(&self) -> bool {
+        self.is_unrestricted() && self.shifts.iter().flatten().all(|shift| *shift == 0.0)
+    }
+
     /// The model's id: the first 12 hexadecimal digits of its checksum.
     #[must_use]
     pub fn model_id(&self) -> &str {
@@ -224,10 +240,15 @@ impl Classifier {
     /// Labels one posting and gives all the evidence.
     #[must_use]
     pub fn explain(&self, posting: Posting) -> Explanation {
-        let mut scratch = Scratch::default();
-        let judgement = self.judge(posting, &mut scratch);
-        let mut evidence = self.content_evidence(&judgement, &scratch);
-        evidence.extend(self.title_evidence(&judgement, &scratch));
+        self.explain_with(posting, &mut Scratch::default())
+    }
+
+    /// Labels one of many postings with all the evidence.
+    #[must_use]
+    pub fn explain_with(&self, posting: Posting, scratch: &mut Scratch) -> Explanation {
+        let judgement = self.judge(posting, scratch);
+        let mut evidence = self.content_evidence(&judgement, scratch);
+        evidence.extend(self.title_evidence(&judgement, scratch));
         evidence.push(self.bias(&judgement));
         evidence.sort_by(|a, b| b.weight().total_cmp(&a.weight()));
         Explanation {

@@ -340,6 +340,26 @@ fn name_of(path: &Path) -> String {
     }
 }
 
+/// Refuses a file that could not be written when the work is done.
+fn check_place(path: &Path, what: &str) -> Outcome {
+    if let Some(directory) = path.parent()
+        && !directory.as_os_str().is_empty()
+        && !directory.is_dir()
+    {
+        return Err(Failure::Usage(format!(
+            "there is no directory {} to write {what} into; create it first",
+            directory.display()
+        )));
+    }
+    if path.is_dir() {
+        return Err(Failure::Usage(format!(
+            "{} is a directory; name a file to write {what} into",
+            path.display()
+        )));
+    }
+    Ok(())
+}
+
 /// Writes beside the name and renames, so that no half file ever carries it.
 fn write_whole(path: &Path, bytes: &[u8]) -> crate::Result<()> {
     let io = |source| Error::Io {

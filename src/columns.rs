@@ -55,6 +55,52 @@ const LEVER: [(&str, &[&str]); 3] = [
     ("additionalPlain", &[]),
 ];
 
+/// Names of columns that say when a posting was published, the preferred first.
+const DATES: [&str; 18] = [
+    "dateposted",
+    "posteddate",
+    "postingdate",
+    "postedat",
+    "publishedat",
+    "datepublished",
+    "publicationdate",
+    "firstpublished",
+    "originallistedtime",
+    "listedtime",
+    "listingdate",
+    "jobposteddate",
+    "date",
+    "posted",
+    "published",
+    "createdat",
+    "created",
+    "updatedat",
+];
+
+/// Names of columns that say where a posting was found.
+const SOURCES: [&str; 7] = [
+    "source",
+    "site",
+    "board",
+    "jobboard",
+    "platform",
+    "via",
+    "jobportal",
+];
+
+/// Names of columns that say who hires.
+const COMPANIES: [&str; 9] = [
+    "company",
+    "companyname",
+    "employer",
+    "employername",
+    "hiringorganization",
+    "organization",
+    "organisation",
+    "organizationname",
+    "organisationname",
+];
+
 /// Words that say that a column, however long its values, is no ad.
 const NEVER: [&str; 8] = [
     "company",
@@ -191,6 +237,48 @@ pub fn choose(input: &mut Input, wishes: &Wishes) -> Result<Chosen> {
         written,
         reasons,
     })
+}
+
+/// Where it stands when a posting was published, where it was found, and who hires; each
+/// one field, or none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
+    /// The date.
+    pub date: Vec<Field>,
+    /// The board or feed.
+    pub source: Vec<Field>,
+    /// The company.
+    pub company: Vec<Field>,
+}
+
+/// Finds by their names the columns of date, source and company. Where values may be
+/// `objects`, a company's own name is read out of one.
+#[must_use]
+pub fn about(names: &[String], objects: bool) -> About {
+    let search = Search {
+        names,
+        folded: names.iter().map(|n| fold(n)).collect(),
+        written: &written(names),
+    };
+    let first = |wanted: &[&str]| -> Vec<Field> {
+        let column = wanted.iter().find_map(|name| search.find(name));
+        column
+            .map(|column| search.field(column))
+            .into_iter()
+            .collect()
+    };
+    let mut company = first(&COMPANIES);
+    if objects {
+        for field in &mut company {
+            field.path = vec!["name".to_owned()];
+            field.otherwise = Some(field.column);
+        }
+    }
+    About {
+        date: first(&DATES),
+        source: first(&SOURCES),
+        company,
+    }
 }
 
 /// Finds one column by name, number or dotted path.
@@ -515,6 +603,17 @@ mod tests {
                 "title: none found; the text alone is judged",
             ],
         );
+    }
+
+    #[test]
+    fn date_source_and_company_are_found_by_name() {
+        let about = about(
+            &names("Company Name,created_at,Date Posted,site,role"),
+            false,
+        );
+        let found = [&about.date, &about.source, &about.company];
+        assert_eq!(found.map(|f| f[0].column), [2, 3, 0]);
+        assert_eq!(super::about(&names("a,b"), false), About::default());
     }
 
     #[test]

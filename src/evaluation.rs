@@ -1,6 +1,6 @@
 //! How good a model is: counts first, scores from counts.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::classifier::{Classifier, Scratch};
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ pub mod whole;
 const BINS: usize = 15;
 
 /// True label against predicted label, counted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confusion {
     /// `counts[truth][predicted]`.
     pub counts: Vec<Vec<u64>>,
@@ -286,7 +286,7 @@ pub fn wilson(right: u64, n: u64) -> (f64, f64) {
 }
 
 /// A score and the central 95 % of it under resampling.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// The score itself.
     pub value: f64,

@@ -15,9 +15,11 @@ use serde::{Deserialize, Serialize};
 use crate::columns::Wishes;
 use crate::readers::ReadOptions;
 use crate::writers::OutputFormat;
+use crate::writers::target::Destination;
 
 pub mod checkpoint;
 pub mod engine;
+pub mod holdings;
 pub mod plan;
 pub mod rows;
 pub mod stream;
@@ -54,6 +56,10 @@ pub struct LabelOptions {
     pub union: bool,
     /// Go on where an interrupted labelling stopped.
     pub resume: bool,
+    /// Guard the cells of CSV and TSV that a spreadsheet would run as formulas.
+    pub spreadsheet_safe: bool,
+    /// Count what the rows hold, for a report; writing it there is the caller's.
+    pub report: Option<Destination>,
     /// Threads; at least 1.
     pub threads: usize,
     /// All options that change the output, by name, for the checkpoint to compare.

@@ -61,6 +61,9 @@ pub struct Calibration {
     /// How often the predicted label was right on postings that the model had not
     /// seen, by the probability stated; bounds ascending, the last one 1.
     pub reliability: Vec<Reliability>,
+    /// How often a posting of one label was given another on postings that the model had
+    /// not seen: `confusion[truth][predicted]`. Empty where it was not recorded.
+    pub confusion: Vec<Vec<u64>>,
 }
 
 /// One bin of a reliability table.

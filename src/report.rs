@@ -5,7 +5,7 @@
 //! follow the model.
 
 use crate::classifier::Classifier;
-use crate::model::{Model, Reliability, Scorer};
+use crate::model::Reliability;
 use crate::posting::Posting;
 use crate::prediction::{Explanation, Prediction, Status};
 
@@ -13,7 +13,7 @@ pub mod account;
 mod ad_page;
 pub mod evaluation;
 pub mod flip;
-pub mod holdings;
+mod holdings;
 pub mod marks;
 mod page;
 mod plots;
@@ -23,7 +23,6 @@ pub mod terminal;
 
 pub use ad_page::ad_page;
 pub use evaluation::evaluation_page;
-pub use holdings::Holdings;
 
 /// Probability from which a verdict counts as clear.
 const CLEAR: f64 = 0.8;
@@ -127,20 +126,4 @@ fn reliability(bin: Reliability) -> String {
         "Of {} ads judged about as surely in cross-validation, {share:.0} % were labelled right.",
         bin.postings
     )
-}
-
-/// The features of the description, each with its weight for a label above the mean over
-/// the labels, from the most in favour to the most against.
-fn terms_by_weight(model: &Model, label: usize) -> Vec<(String, f64)> {
-    let Scorer { space, linear } = &model.content;
-    let weight = |feature: u32| {
-        let weights = linear.weights(feature);
-        weights[label] - weights.iter().sum::<f64>() / weights.len() as f64
-    };
-    let mut terms: Vec<(u32, f64)> = (0..space.len() as u32).map(|f| (f, weight(f))).collect();
-    terms.sort_by(|a, b| b.1.total_cmp(&a.1));
-    terms
-        .into_iter()
-        .map(|(f, weight)| (space.describe(f).1, weight))
-        .collect()
 }

@@ -90,6 +90,8 @@ pub struct Appended {
     pub terms: bool,
     /// The model's id.
     pub model_id: String,
+    /// Whether cells of CSV and TSV that a spreadsheet would run as formulas are guarded.
+    pub guarded: bool,
 }
 
 impl Appended {
@@ -112,6 +114,7 @@ impl Appended {
             labels,
             terms,
             model_id: classifier.model_id().to_owned(),
+            guarded: false,
         }
     }
 

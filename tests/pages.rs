@@ -3,16 +3,19 @@
 
 use std::sync::Arc;
 
-use rolecall::evaluation::{self, Confusion, Judged, Sight};
-use rolecall::features::{FeatureSettings, FeatureSpace, Memo, Term, Vocabulary};
+use rolecall::evaluation::comparison::compare;
+use rolecall::evaluation::report::Summary;
+use rolecall::evaluation::whole::{self, EvaluationOptions};
+use rolecall::features::{FeatureSettings, FeatureSpace, Term, Vocabulary};
+use rolecall::labelling::holdings::{Holdings, Sighting};
 use rolecall::model::{Calibration, Linear, Model, Provenance, Reliability, Scorer, file};
-use rolecall::report::evaluation::{Evaluation, LearningPoint, Row, figures};
-use rolecall::report::holdings::Sighting;
+use rolecall::report::evaluation::{Evaluation, Row, Scores, figures};
 use rolecall::report::terminal::Terminal;
-use rolecall::report::{Holdings, View, ad_page, evaluation_page};
+use rolecall::report::{View, ad_page, evaluation_page};
 use rolecall::skills::Lexicon;
+use rolecall::training::Example;
 use rolecall::training::dataset::{self, DataOptions};
-use rolecall::{Classifier, Posting};
+use rolecall::{Classifier, Posting, Scratch};
 
 /// Labels of a company's own: six, one with signs that HTML cares about, one wide.
 const LABELS: [&str; 6] = [
@@ -80,6 +83,13 @@ fn company() -> Classifier {
             postings: 40,
             right: 31,
         }],
+        confusion: (0..6)
+            .map(|t| {
+                (0..6)
+                    .map(|p| [900, 60, 40, 0, 0, 0][(6 + p - t) % 6])
+                    .collect()
+            })
+            .collect(),
     };
     let model = Model {
         labels: LABELS.map(str::to_owned).to_vec(),
@@ -272,61 +282,123 @@ fn an_ad_gets_a_page() {
     keep("ad.html", &page);
 }
 
-#[test]
-fn an_evaluation_gets_a_page_and_figures() {
-    let classifier = Classifier::embedded().unwrap();
-    let examples = dataset::read(&[POSTINGS], &DataOptions::default())
-        .unwrap()
-        .examples;
-    let all: Vec<_> = examples.iter().collect();
-    let judge = |sight| evaluation::judge(&classifier, &all, sight, 1).unwrap();
-    let row = |(judged, example): (Judged, &'static rolecall::training::Example)| Row {
-        judged,
-        source: if example.title.len() % 2 == 0 {
-            "board <A>"
-        } else {
-            "board B"
-        },
-        posting: Some(Posting::titled(&example.title, &example.description)),
+/// The learning curve that a page of `classifier` is drawn with.
+fn learning(summary: &Summary) -> Vec<(usize, Summary)> {
+    [100, 1000, 5000]
+        .map(|rows| (rows, summary.clone()))
+        .to_vec()
+}
+
+/// The page and the figures of a classifier on postings; nothing of a figure is text of one.
+#[track_caller]
+fn check_evaluation(classifier: &Classifier, examples: &[Example], name: &str) -> String {
+    let options = EvaluationOptions {
+        ignore_title: false,
+        include_seen: true,
+        threads: 2,
     };
-    let kept: &'static [_] = Vec::leak(examples.clone());
-    let rows: Vec<Row> = judge(Sight::Both).into_iter().zip(kept).map(row).collect();
-    let rivals = [
-        ("title alone".to_owned(), judge(Sight::Title)),
-        ("description alone".to_owned(), judge(Sight::Description)),
-    ];
-    let learning = [(100, 0.6), (1000, 0.7), (5000, 0.8)].map(|(rows, score)| LearningPoint {
-        rows,
-        score,
-        interval: (score - 0.03, score + 0.03),
-    });
-    let evaluation = Evaluation {
-        name: "the hand-written postings",
-        classifier: &classifier,
+    let found = whole::evaluate(classifier, examples, options).unwrap();
+    let rows: Vec<Row> = found
+        .kept
+        .iter()
+        .zip(&found.judged)
+        .map(|(&row, judged)| Row::new(&examples[row], judged, false))
+        .collect();
+    let scores = Scores {
+        summaries: &found.summaries,
+        baselines: &found.baselines,
+        learning: &learning(found.best()),
+    };
+    let groups: Vec<u32> = (0..).take(found.judged.len()).collect();
+    let labels = classifier.labels().len();
+    let comparison = compare(&found.judged, &found.judged, &groups, labels);
+    let page = evaluation_page(&Evaluation {
+        name: "postings <all>",
+        classifier,
+        scores,
+        comparisons: &[("the model before".to_owned(), comparison)],
+        slices: &found.slices,
         rows: &rows,
-        rivals: &rivals,
-        learning: &learning,
-    };
-    let page = evaluation_page(&evaluation);
+    });
     check_page(&page);
-    assert_eq!(page.matches("<figure>").count(), 6);
-    assert!(
-        page.contains("board &lt;A&gt;") && page.len() < 2 << 20,
-        "{} bytes",
-        page.len()
-    );
-    keep("evaluation.html", &page);
-    let figures = figures(&evaluation);
+    for part in [
+        "postings &lt;all&gt;",
+        "Undecided whether better",
+        "How far the probabilities can be trusted",
+        "By source",
+        "By length",
+        "What speaks for and against each label",
+        "The most instructive errors",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(page.len() < 1 << 20, "{} bytes", page.len());
+    keep(name, &page);
+    let figures = figures(&scores);
     assert_eq!(figures.len(), 6);
     for (name, svg) in figures {
         assert!(
             svg.starts_with("<svg ") && svg.contains("prefers-color-scheme"),
             "{name}"
         );
-        assert!(
-            !svg.contains(&kept[0].description[..40]),
-            "no text of a posting"
-        );
+        let shows = examples.iter().any(|e| svg.contains(&e.description[..20]));
+        assert!(!shows, "no text of a posting");
+    }
+    page
+}
+
+#[test]
+fn an_evaluation_gets_a_page_and_figures() {
+    let mut examples = dataset::read(&[POSTINGS], &DataOptions::default())
+        .unwrap()
+        .examples;
+    for (n, example) in examples.iter_mut().enumerate() {
+        let board = ["board <A>", "board B", "board C"][n % 3];
+        board.clone_into(&mut example.source);
+    }
+    let page = check_evaluation(
+        &Classifier::embedded().unwrap(),
+        &examples,
+        "evaluation.html",
+    );
+    assert_eq!(page.matches("<figure>").count(), 7);
+    assert!(page.contains("board &lt;A&gt;"));
+    assert!(page.contains("entries that articles name for a role"));
+}
+
+#[test]
+fn six_labels_of_a_companys_own_get_an_evaluation() {
+    let words = [
+        ("experiments", 0),
+        ("clusters", 1),
+        ("tables", 2),
+        ("customers", 3),
+        ("patients", 4),
+        ("soup", 5),
+    ];
+    let all = words.map(|(word, _)| word).join(" ");
+    let examples: Vec<Example> = (0..240)
+        .map(|n: usize| {
+            let (word, label) = words[n % 6];
+            let mistaken = usize::from(n % 13 == 0);
+            Example {
+                title: format!("Post <{n}>"),
+                description: format!(
+                    "{all} models, Kubernetes and knives: {}{}</div></main><img src=x onerror=\"x()\">\u{1b}[2J",
+                    format!("{word} ").repeat(n % 5),
+                    " and".repeat(n % 3 * 300)
+                ),
+                label: LABELS[(label + mistaken) % 6].to_owned(),
+                source: ["north", "south"][n % 2].to_owned(),
+                language: "en".to_owned(),
+                ..Example::default()
+            }
+        })
+        .collect();
+    let page = check_evaluation(&company(), &examples, "company.html");
+    assert!(page.contains("Post &lt;") && page.contains("␛[2J"));
+    for label in ["Research &amp; &lt;Dev&gt;", "Data 数据", "Kitchen"] {
+        assert!(page.contains(label), "{label}");
     }
 }
 
@@ -341,9 +413,10 @@ fn a_labelled_file_gets_a_page_that_stays_small() {
         let label = (row * row % 11 % 6) as usize;
         holdings.add(&Sighting {
             label: (row % 50 > 0).then_some(label),
+            judged: Some(label),
             title_label: Some((label + usize::from(row % 5 == 0)) % 6),
             content_label: Some(label),
-            text: row / 2 * (1 + row % 2),
+            text: row / 2 * (1 + row % 2) + 1,
             month: Some(2023 * 12 + (row % 30) as u32),
             source: format!("source <{}>", row % 7),
             company: format!("company {}", row % 30_011),
@@ -354,17 +427,11 @@ fn a_labelled_file_gets_a_page_that_stays_small() {
             },
         });
     }
-    let errors: Vec<(usize, usize)> = (0..6000)
-        .map(|n| (n % 6, if n % 9 == 0 { (n + 1) % 6 } else { n % 6 }))
-        .collect();
-    let page = holdings.page(
-        "a <file>",
-        classifier.model_id(),
-        Some(&Confusion::new(6, errors)),
-    );
+    let page = holdings.page("a <file>", &classifier);
     check_page(&page);
     for part in [
         "The share of each label",
+        "Corrected: ",
         "Over time",
         "By source",
         "By company",
@@ -387,15 +454,15 @@ fn a_sighting_knows_its_row() {
         "Data Engineer",
         "<p>Python, SQL, Python &amp; Airflow pipelines for statistics</p>",
     );
-    let prediction = classifier.classify(posting);
+    let mut scratch = Scratch::default();
+    let prediction = classifier.classify_with(posting, &mut scratch);
     let columns = ["2024-05-01", "board", " ACME "];
     let row = Sighting::new(
-        &classifier,
         posting,
         &prediction,
         prediction.label,
+        scratch.skills(),
         columns,
-        &mut Memo::default(),
     );
     assert_eq!(
         (row.month, row.company.as_str()),

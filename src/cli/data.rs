@@ -1,9 +1,9 @@
 //! The arguments that say what labelled data is, for all commands that read some.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::label::{charset_of, delimiter_of};
-use super::{Failure, warn};
+use super::{Failure, name_of, warn};
 use crate::readers::ReadOptions;
 use crate::readers::encoding::Charset;
 use crate::training::dataset::{self, DataOptions, Dataset};
@@ -47,6 +47,14 @@ impl DataArguments {
     /// Reads the data; what was chosen and left out goes to standard error.
     pub fn read(&self) -> Result<Dataset, Failure> {
         Ok(said(dataset::read(&self.data, &self.options()?)?))
+    }
+
+    /// What the files are called together.
+    pub fn name(&self) -> String {
+        match &self.data[..] {
+            [one] => name_of(one.file_name().map_or(one, Path::new)),
+            all => format!("{} files", all.len()),
+        }
     }
 
     /// Reads another file in the same way.

@@ -4,9 +4,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::data::{DataArguments, threads};
-use super::{Failure, ModelArguments, Outcome, output, scores, write_whole};
+use super::{Failure, ModelArguments, Outcome, check_place, output, scores, write_whole};
 use crate::evaluation::gates::{GateOn, Gates};
 use crate::evaluation::whole::{self, Evaluation, EvaluationOptions};
+use crate::report::evaluation::{Row, Scores};
+use crate::report::{self, evaluation_page};
 
 /// Score a model on labelled postings that it was not trained on
 ///
@@ -24,6 +26,10 @@ pub struct Arguments {
     /// Write everything as JSON into this file
     #[arg(long, value_name = "FILE")]
     metrics: Option<PathBuf>,
+    /// Write a page with plots and the surest errors, one self-contained HTML file; `-` prints it instead of the tables.
+    /// It shows texts of postings
+    #[arg(long, value_name = "OUT")]
+    html: Option<PathBuf>,
     /// Require at least this macro-F1
     #[arg(long, value_name = "F1")]
     min_macro_f1: Option<f64>,
@@ -50,6 +56,9 @@ enum On {
 
 pub fn run(arguments: &Arguments) -> Outcome {
     let gates = gates(arguments)?;
+    if let Some(path) = &arguments.html {
+        check_place(path, "the page")?;
+    }
     let classifier = arguments.model.classifier()?;
     let dataset = arguments.data.read()?;
     let options = EvaluationOptions {
@@ -58,9 +67,38 @@ pub fn run(arguments: &Arguments) -> Outcome {
         threads: threads(arguments.threads)?,
     };
     let evaluation = whole::evaluate(&classifier, &dataset.examples, options)?;
-    let mut out = output();
-    print(&evaluation, &mut out)?;
-    out.flush()?;
+    let printed = arguments.html.as_deref() == Some(Path::new("-"));
+    if !printed {
+        let mut out = output();
+        print(&evaluation, &mut out)?;
+        out.flush()?;
+    }
+    if let Some(path) = &arguments.html {
+        let rows: Vec<Row> = evaluation
+            .kept
+            .iter()
+            .zip(&evaluation.judged)
+            .map(|(&row, judged)| {
+                Row::new(&dataset.examples[row], judged, arguments.model.ignore_title)
+            })
+            .collect();
+        let comparison = evaluation
+            .against_embedded
+            .map(|c| ("the embedded model".to_owned(), c));
+        let page = evaluation_page(&report::evaluation::Evaluation {
+            name: &arguments.data.name(),
+            classifier: &classifier,
+            scores: Scores {
+                summaries: &evaluation.summaries,
+                baselines: &evaluation.baselines,
+                learning: &[],
+            },
+            comparisons: comparison.as_slice(),
+            slices: &evaluation.slices,
+            rows: &rows,
+        });
+        write_page(path, &page)?;
+    }
     if let Some(path) = &arguments.metrics {
         write_metrics(path, &evaluation)?;
     }
@@ -139,6 +177,15 @@ fn print(evaluation: &Evaluation, out: &mut impl Write) -> std::io::Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// Writes a page, or prints it where its name is `-`.
+pub fn write_page(path: &Path, page: &str) -> Outcome {
+    if path == Path::new("-") {
+        std::io::stdout().write_all(page.as_bytes())?;
+        return Ok(());
+    }
+    Ok(write_whole(path, page.as_bytes())?)
 }
 
 /// Writes what was measured as JSON.

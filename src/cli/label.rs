@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Exit, Failure, ModelArguments, warn};
+use super::{Exit, Failure, ModelArguments, check_place, name_of, warn, write_whole};
 use crate::classifier::Classifier;
 use crate::columns::Wishes;
 use crate::error::Error;
 use crate::labelling::engine::{Job, Report};
+use crate::labelling::holdings::Holdings;
 use crate::labelling::{LabelOptions, Progress, Tally, engine, stream};
 use crate::readers::encoding::Charset;
 use crate::readers::{self, Origin, ReadOptions};
@@ -91,6 +92,13 @@ pub struct Arguments {
     /// Rejected rows, a number or a percentage, up to which the exit code stays 0
     #[arg(long, value_name = "N|P%", value_parser = allowance_of, default_value = "0")]
     max_rejects: Allowance,
+    /// Write a page about what the labelled rows hold, one self-contained HTML file; `-` prints it
+    #[arg(long, value_name = "OUT", conflicts_with = "dry_run")]
+    report: Option<PathBuf>,
+    /// Guard cells of CSV and TSV that a spreadsheet would run as formulas: those that begin with = + - @, tab or
+    /// carriage return get an apostrophe before them
+    #[arg(long)]
+    spreadsheet_safe: bool,
     /// Unite inputs of different columns, with a column that names the source
     #[arg(long)]
     union: bool,
@@ -98,7 +106,7 @@ pub struct Arguments {
     #[arg(long)]
     resume: bool,
     /// Answer standard input line by line, at once
-    #[arg(long, conflicts_with_all = ["output", "resume", "dry_run", "rejects", "limit", "union"])]
+    #[arg(long, conflicts_with_all = ["output", "resume", "dry_run", "rejects", "limit", "union", "report", "spreadsheet_safe"])]
     unbuffered: bool,
     /// Threads; all cores by default
     #[arg(long, value_name = "N")]
@@ -114,10 +122,25 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     if arguments.unbuffered {
         return answer_lines(arguments, &classifier, &options);
     }
+    if let Some(path) = &arguments.report {
+        check_place(path, "the report")?;
+    }
     let jobs = arguments.jobs()?;
+    let printed = arguments.report.as_deref() == Some(Path::new("-"));
+    if printed && jobs.iter().any(|(_, to)| *to == Destination::Stdout) {
+        return Err(Failure::Usage(
+            "rows and report cannot both go to standard output; give a file with -o or --report"
+                .to_owned(),
+        ));
+    }
     let progress = Arc::new(Progress::default());
     stop_on_interrupt(&progress)?;
     let mut exit = Exit::Done;
+    let lexicon = classifier.model().content.space.lexicon();
+    let mut holdings = arguments
+        .report
+        .as_ref()
+        .map(|_| Holdings::new(classifier.labels(), lexicon));
     for (origins, destination) in jobs {
         match run_one(
             arguments,
@@ -126,10 +149,22 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             &progress,
             origins,
             &destination,
+            &mut holdings,
         )? {
             Exit::Done => {}
             Exit::Rejected => exit = Exit::Rejected,
             stopped => return Ok(stopped),
+        }
+    }
+    if let (Some(path), Some(holdings)) = (&arguments.report, &holdings) {
+        let page = holdings.page(&arguments.name(), &classifier);
+        if printed {
+            io::stdout().write_all(page.as_bytes())?;
+        } else {
+            write_whole(path, page.as_bytes())?;
+            if !arguments.quiet {
+                anstream::eprintln!("  report: {}", path.display());
+            }
         }
     }
     Ok(exit)
@@ -142,6 +177,7 @@ fn run_one(
     progress: &Arc<Progress>,
     origins: Vec<Origin>,
     destination: &Destination,
+    holdings: &mut Option<Holdings>,
 ) -> Result<Exit, Failure> {
     let total = size_of(&origins);
     let begun = Instant::now();
@@ -156,15 +192,16 @@ fn run_one(
         return Ok(Exit::Done);
     }
     let bar = Bar::start(progress, total, arguments.quiet);
-    let outcome = job.run();
+    let outcome = job.counting(holdings.take()).run();
     bar.stop();
-    let report = match outcome {
+    let mut report = match outcome {
         Ok(report) => report,
         Err(Error::Io { source, path, .. }) if path == Path::new("standard output") => {
             return Err(Failure::Output(source));
         }
         Err(error) => return Err(Failure::Usage(with_remains(&error, destination))),
     };
+    *holdings = report.holdings.take();
     if !arguments.quiet {
         summarize(&report, classifier, begun.elapsed());
     }
@@ -304,9 +341,22 @@ impl Arguments {
             rejects: self.rejects.clone(),
             union: self.union,
             resume: self.resume,
+            spreadsheet_safe: self.spreadsheet_safe,
+            report: self.report.as_ref().map(|path| match path.to_str() {
+                Some("-") => Destination::Stdout,
+                _ => Destination::File(path.clone()),
+            }),
             threads,
             settings: self.settings(),
         })
+    }
+
+    /// What the inputs are called together.
+    fn name(&self) -> String {
+        match &self.inputs[..] {
+            [one] => name_of(one.file_name().map_or(one, Path::new)),
+            all => format!("{} inputs", all.len()),
+        }
     }
 
     /// Every option that changes a byte of the output.
@@ -347,6 +397,7 @@ impl Arguments {
             ("min-margin", self.min_margin.to_string()),
             ("strict", self.strict.to_string()),
             ("union", self.union.to_string()),
+            ("spreadsheet-safe", self.spreadsheet_safe.to_string()),
             (
                 "rejects",
                 optional(self.rejects.as_ref().map(|p| p.display().to_string())),

@@ -7,14 +7,16 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::data::{DataArguments, threads};
-use super::evaluate::write_metrics;
-use super::{Failure, Outcome, name_of, read_input, scores, warn, write_whole};
+use super::evaluate::{write_metrics, write_page};
+use super::{Failure, Outcome, check_place, name_of, read_input, scores, warn, write_whole};
 use crate::classifier::Classifier;
 use crate::evaluation::comparison::{Comparison, Verdict};
 use crate::evaluation::report::{Slice, Summary};
 use crate::evaluation::whole::{self, EvaluationOptions};
 use crate::evaluation::{Sight, judge};
 use crate::model::{file, weights};
+use crate::report::evaluation::{Row, Scores};
+use crate::report::{self, evaluation_page};
 use crate::skills::Lexicon;
 use crate::training::choosing::{self, Trial};
 use crate::training::corpus::{Corpus, CorpusOptions};
@@ -69,6 +71,10 @@ pub struct Arguments {
     /// Write everything as JSON into this file
     #[arg(long, value_name = "FILE")]
     metrics: Option<PathBuf>,
+    /// Write a page with plots and the surest errors, one self-contained HTML file; `-` prints it. It shows texts of
+    /// postings
+    #[arg(long, value_name = "OUT", conflicts_with = "dry_run")]
+    html: Option<PathBuf>,
     /// Replace the model at the output even if it is better, or a file that is no model
     #[arg(long)]
     force: bool,
@@ -96,6 +102,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let start = Instant::now();
     let threads = threads(arguments.threads)?;
     let replaced = check_output(arguments)?;
+    if let Some(path) = &arguments.html {
+        check_place(path, "the page")?;
+    }
     let base = arguments
         .base
         .as_deref()
@@ -157,12 +166,23 @@ pub fn run(arguments: &Arguments) -> Outcome {
     print_metrics(&metrics, &trained);
     let (model, id) = file::write(&trained.model);
     let judged = Candidates::new(test.as_ref(), &corpus, &trained, threads)?;
-    metrics.against_embedded = judged.against(&Classifier::embedded()?, "the embedded model", &id);
-    if let Some(replaced) = &replaced {
-        metrics.against_replaced = judged.against(replaced, "the model to be replaced", &id);
-    }
+    let embedded = judged.against(&Classifier::embedded()?, "the embedded model", &id);
+    metrics.against_embedded = embedded.as_ref().map(|(_, comparison)| *comparison);
+    let old = replaced
+        .as_ref()
+        .and_then(|replaced| judged.against(replaced, "the model to be replaced", &id));
+    metrics.against_replaced = old.as_ref().map(|(_, comparison)| *comparison);
     if let Some(path) = &arguments.metrics {
         write_metrics(path, &metrics)?;
+    }
+    if let Some(path) = &arguments.html {
+        let name = format!("cross-validation on {}", arguments.data.name());
+        let rivals: Vec<Summary> = [&embedded, &old]
+            .into_iter()
+            .flatten()
+            .map(|(summary, _)| summary.clone())
+            .collect();
+        write_page(path, &page(&name, &corpus, &trained, &metrics, &rivals))?;
     }
     let path = arguments.output.as_deref().unwrap_or(Path::new(""));
     let stays = metrics
@@ -184,14 +204,8 @@ fn check_output(arguments: &Arguments) -> Result<Option<Classifier>, Failure> {
     let Some(path) = &arguments.output else {
         return Ok(None);
     };
-    if let Some(directory) = path.parent()
-        && !directory.as_os_str().is_empty()
-        && !directory.is_dir()
-    {
-        return Err(Failure::Usage(format!(
-            "there is no directory {} to write the model into; create it first",
-            directory.display()
-        )));
+    if !path.is_dir() {
+        check_place(path, "the model")?;
     }
     if !path.exists() {
         return Ok(None);
@@ -371,6 +385,44 @@ fn measure(corpus: &Corpus, trained: &Trained, survey: Survey, trials: Vec<Trial
     }
 }
 
+/// The page about a training; `rivals` are the models that it was compared with.
+fn page(
+    name: &str,
+    corpus: &Corpus,
+    trained: &Trained,
+    metrics: &Metrics,
+    rivals: &[Summary],
+) -> String {
+    let classifier = Classifier::from_model(trained.model.clone());
+    let untitled = trained.both.is_empty();
+    let rows: Vec<Row> = trained
+        .judged
+        .iter()
+        .zip(trained.best())
+        .map(|(&row, judged)| Row::new(corpus.example(row), judged, untitled))
+        .collect();
+    let comparisons: Vec<(String, Comparison)> = [
+        ("the embedded model", metrics.against_embedded),
+        ("the model to be replaced", metrics.against_replaced),
+    ]
+    .into_iter()
+    .filter_map(|(name, comparison)| Some((name.to_owned(), comparison?)))
+    .collect();
+    let baselines = [&metrics.baselines, rivals].concat();
+    evaluation_page(&report::evaluation::Evaluation {
+        name,
+        classifier: &classifier,
+        scores: Scores {
+            summaries: &metrics.summaries,
+            baselines: &baselines,
+            learning: &metrics.learning_curve,
+        },
+        comparisons: &comparisons,
+        slices: &metrics.slices,
+        rows: &rows,
+    })
+}
+
 fn print_metrics(metrics: &Metrics, trained: &Trained) {
     anstream::eprintln!(
         "\n{} features, {} iterations, title weight {}, {:.1} s\n\nscores by cross-validation:",
@@ -459,8 +511,8 @@ impl<'a> Candidates<'a> {
         })
     }
 
-    /// Compares with another model and says so.
-    fn against(&self, other: &Classifier, name: &str, id: &str) -> Option<Comparison> {
+    /// Compares with another model and says so; its scores, and the comparison.
+    fn against(&self, other: &Classifier, name: &str, id: &str) -> Option<(Summary, Comparison)> {
         let says = |what: &str| anstream::eprintln!("\n{name} ({}): {what}", other.model_id());
         if other.model_id() == id {
             says("the same model");
@@ -481,12 +533,12 @@ impl<'a> Candidates<'a> {
             &self.judged,
             self.options,
         );
-        let Some((_, comparison)) = compared else {
+        let Some((summary, comparison)) = compared else {
             says("not compared, it was trained on all of these postings; give others with --test");
             return None;
         };
         let other = format!("{name} ({})", other.model_id());
         anstream::eprintln!("\n{}", scores::verdict(&other, &comparison));
-        Some(comparison)
+        Some((summary, comparison))
     }
 }

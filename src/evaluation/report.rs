@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     BINS, Confusion, Interval, Judged, Resampled, auroc, calibration_error, confusion, coverage_at,
@@ -15,11 +15,17 @@ const DRAWS: usize = 1000;
 /// Shares of right labels for which the coverage is given.
 const RIGHT: [f64; 4] = [0.9, 0.95, 0.98, 0.99];
 
+/// Points of a coverage curve.
+const POINTS: usize = 100;
+
+/// Surest rows that a coverage curve begins with: fewer would be noise.
+const FEWEST: usize = 20;
+
 /// The least rows of a slice that is reported.
 const SLICE: usize = 20;
 
 /// Scores of one set of judgements.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// What was judged: "description", or a baseline's name.
     pub name: String,
@@ -38,7 +44,7 @@ pub struct Summary {
 }
 
 /// Precision, recall and F1 of a label, in [0, 1].
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LabelScores {
     /// The label.
     pub label: String,
@@ -53,7 +59,7 @@ pub struct LabelScores {
 }
 
 /// How far stated probabilities can be taken at their word.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProbabilityScores {
     /// Mean negative log-likelihood of the true label, in nats.
     pub log_loss: f64,
@@ -65,10 +71,12 @@ pub struct ProbabilityScores {
     pub coverage: Vec<Coverage>,
     /// Bins of the top probability that hold rows.
     pub reliability: Vec<Bin>,
+    /// The share of rows labelled, surest first, and the share of these that is right.
+    pub curve: Vec<(f64, f64)>,
 }
 
 /// The largest share of rows, surest first, of which `right` are right.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Coverage {
     /// Share of right labels asked for.
     pub right: f64,
@@ -79,7 +87,7 @@ pub struct Coverage {
 }
 
 /// Rows whose top probability lies in one of 15 equal bins.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Bin {
     /// The bin's lower and upper bound.
     pub from: f64,
@@ -157,8 +165,25 @@ impl ProbabilityScores {
             auroc: auroc(rows),
             coverage: RIGHT.map(coverage).to_vec(),
             reliability: reliability(rows),
+            curve: coverage_curve(rows),
         }
     }
+}
+
+/// (share labelled, accuracy) from the surest rows on.
+fn coverage_curve(rows: &[Judged]) -> Vec<(f64, f64)> {
+    let mut surest: Vec<&Judged> = rows.iter().collect();
+    surest.sort_by(|a, b| b.confidence().total_cmp(&a.confidence()));
+    let every = surest.len().div_ceil(POINTS).max(1);
+    let mut right = 0.0;
+    let mut points = Vec::new();
+    for (n, row) in (1..).zip(&surest) {
+        right += f64::from(row.is_right());
+        if n >= FEWEST && (n % every == 0 || n == surest.len()) {
+            points.push((n as f64 / surest.len() as f64, right / n as f64));
+        }
+    }
+    points
 }
 
 /// The confidence of the least sure of the surest `share` of rows; 1 for none.

@@ -46,6 +46,12 @@ pub struct Evaluation {
     /// Against the embedded model, where this is another one with the same labels: on
     /// postings that neither was trained on.
     pub against_embedded: Option<Comparison>,
+    /// The postings scored, as positions among those given.
+    #[serde(skip)]
+    pub kept: Vec<usize>,
+    /// Their judgements with all that a posting gives.
+    #[serde(skip)]
+    pub judged: Vec<Judged>,
 }
 
 impl Evaluation {
@@ -114,6 +120,8 @@ pub fn evaluate(
         baselines: simple,
         slices: by_property,
         against_embedded,
+        kept,
+        judged: scored.pop().expect("the description is always judged").1,
     })
 }
 
@@ -150,7 +158,7 @@ pub fn fresh(
     Ok((sifted.kept, sifted.identities))
 }
 
-/// Scores by source and by reader's confidence.
+/// Scores by source, by length and by reader's confidence.
 #[must_use]
 pub fn all_slices(rows: &[&Example], judged: &[Judged], n_labels: usize) -> Vec<Slice> {
     let sources: Vec<String> = rows.iter().map(|e| e.source.clone()).collect();
@@ -158,9 +166,30 @@ pub fn all_slices(rows: &[&Example], judged: &[Judged], n_labels: usize) -> Vec<
         .iter()
         .map(|e| certainty(e.certainty).to_owned())
         .collect();
+    let lengths: Vec<String> = rows.iter().map(|e| length(&e.description)).collect();
+    let mut by_length = slices("length", judged, &lengths, n_labels);
+    by_length.sort_by_key(|slice| from_of(&slice.value));
     let mut all = slices("source", judged, &sources, n_labels);
+    all.extend(by_length);
     all.extend(slices("reader", judged, &readers, n_labels));
     all
+}
+
+/// The range of lengths in characters that a description falls into, markup left out.
+fn length(description: &str) -> String {
+    const BOUNDS: [usize; 6] = [0, 500, 1000, 2000, 4000, 8000];
+    let characters = Text::new(description).as_str().chars().count();
+    let at = BOUNDS.partition_point(|bound| *bound <= characters);
+    match BOUNDS.get(at) {
+        Some(end) => format!("{}–{} characters", BOUNDS[at - 1], end - 1),
+        None => format!("{} characters and more", BOUNDS[at - 1]),
+    }
+}
+
+/// Where a range of lengths begins; what is no range comes last.
+fn from_of(range: &str) -> usize {
+    let digits = range.split(|c: char| !c.is_ascii_digit()).next();
+    digits.and_then(|d| d.parse().ok()).unwrap_or(usize::MAX)
 }
 
 /// Answers without training, on the same rows; those that fit the labels.

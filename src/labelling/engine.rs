@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::checkpoint::{Checkpoint, InputState};
+use super::holdings::Holdings;
 use super::plan::Plan;
 use super::rows::{Block, Labeller};
 use super::{LabelOptions, Progress, Tally};
@@ -42,6 +43,7 @@ pub struct Job<'a> {
     compression: Compression,
     first: Option<(Input, Plan)>,
     all: Option<Vec<String>>,
+    holdings: Option<Holdings>,
 }
 
 /// What came of a job.
@@ -55,6 +57,8 @@ pub struct Report {
     pub interrupted: bool,
     /// Rows taken over from an earlier run.
     pub resumed: u64,
+    /// What the rows hold, if they were counted.
+    pub holdings: Option<Holdings>,
 }
 
 impl<'a> Job<'a> {
@@ -80,6 +84,7 @@ impl<'a> Job<'a> {
             compression: Compression::None,
             first: None,
             all: None,
+            holdings: None,
         };
         job.check_places()?;
         let mut input = job.open(0)?;
@@ -91,6 +96,13 @@ impl<'a> Job<'a> {
             job.check_resumable()?;
         }
         Ok(job)
+    }
+
+    /// Goes on counting from what earlier jobs hold.
+    #[must_use]
+    pub fn counting(mut self, holdings: Option<Holdings>) -> Self {
+        self.holdings = holdings;
+        self
     }
 
     /// The first input and what becomes of it, for whoever wants to show it.
@@ -148,6 +160,12 @@ impl<'a> Job<'a> {
             (like, _) => like,
         };
         self.output = self.options.format.or(named).unwrap_or(like);
+        if self.options.spreadsheet_safe && !matches!(self.output, OutputFormat::Delimited(_)) {
+            return Err(self.refused(&format!(
+                "--spreadsheet-safe guards the cells of CSV and TSV, and this output is {}; leave it off",
+                self.output.extension()
+            )));
+        }
         if self.output == OutputFormat::Parquet {
             if compression != Compression::None {
                 return Err(self.refused("Parquet packs its own pages; leave the extension off"));
@@ -172,7 +190,8 @@ impl<'a> Job<'a> {
     /// No output may be an input or the other output.
     fn check_places(&self) -> Result<()> {
         let rejects = self.options.rejects.clone().map(Destination::File);
-        for output in [Some(self.destination.clone()), rejects]
+        let report = self.options.report.clone();
+        for output in [Some(self.destination.clone()), rejects, report]
             .into_iter()
             .flatten()
         {
@@ -191,11 +210,25 @@ impl<'a> Job<'a> {
                 }
             }
         }
-        if let (Destination::File(output), Some(rejects)) =
-            (&self.destination, &self.options.rejects)
-            && (output == rejects || same_file::is_same_file(output, rejects).unwrap_or(false))
-        {
-            return Err(self.refused("it is the rejects file too; name another one"));
+        let same =
+            |a: &PathBuf, b: &PathBuf| a == b || same_file::is_same_file(a, b).unwrap_or(false);
+        let output = self.destination.file();
+        let rejects = self.options.rejects.as_ref();
+        let report = self.options.report.as_ref().and_then(Destination::file);
+        for (one, other, what) in [
+            (output, rejects, "the rejects file"),
+            (output, report, "the report"),
+            (rejects, report, "the report"),
+        ] {
+            if let (Some(one), Some(other)) = (one, other)
+                && same(one, other)
+            {
+                return Err(Error::Data {
+                    origin: one.display().to_string(),
+                    line: None,
+                    reason: format!("it is {what} too; name another one"),
+                });
+            }
         }
         Ok(())
     }
@@ -262,6 +295,11 @@ impl<'a> Job<'a> {
     }
 
     fn check_resumable(&self) -> Result<()> {
+        if self.options.report.is_some() {
+            return Err(self.refused(
+                "--report counts every row, and --resume would leave out those labelled before; leave one of them off",
+            ));
+        }
         let refuse = |what: &str| {
             Err(self.refused(&format!(
                 "--resume works from files of CSV, TSV and JSON Lines to files of them, and {what}; leave --resume off"
@@ -293,10 +331,12 @@ impl<'a> Job<'a> {
     /// before stays in `OUT.partial`.
     pub fn run(mut self) -> Result<Report> {
         let mut sink = self.open_sink()?;
+        sink.holdings = self.holdings.take();
         let outcome = self.run_into(&mut sink);
         match outcome {
             Ok(true) => {
-                let report = sink.report();
+                let mut report = sink.report();
+                report.holdings = sink.holdings.take();
                 sink.finish()?;
                 Ok(report)
             }
@@ -419,6 +459,7 @@ impl<'a> Job<'a> {
             saving: None,
             resumed,
             begun: resumed > 0,
+            holdings: None,
         })
     }
 
@@ -623,6 +664,7 @@ struct Sink {
     saving: Option<JoinHandle<Result<()>>>,
     resumed: u64,
     begun: bool,
+    holdings: Option<Holdings>,
 }
 
 enum Out {
@@ -670,6 +712,10 @@ impl Sink {
             rejects.put(&block.rejects)?;
         }
         self.state.tally.add(&block.tally);
+        if let Some(holdings) = &mut self.holdings {
+            block.sightings.iter().for_each(|row| holdings.add(row));
+            holdings.add_errors(block.tally.errors);
+        }
         if let Some((line, reason)) = block.first_reject {
             if strict {
                 return Err(Error::Data {
@@ -738,6 +784,7 @@ impl Sink {
             first_reject: self.state.first_reject.clone(),
             interrupted: false,
             resumed: self.resumed,
+            holdings: None,
         }
     }
 

@@ -5,13 +5,13 @@ use std::io;
 
 use super::LabelOptions;
 use crate::classifier::Classifier;
-use crate::columns::{self, Chosen, Field};
+use crate::columns::{self, About, Chosen, Field};
 use crate::error::{Error, Result};
 use crate::readers::compression::Compression;
 use crate::readers::json::{Members, compact, text_of, write_string};
 use crate::readers::records::Row;
 use crate::readers::{Format, Input, delimited};
-use crate::writers::{Appended, OutputFormat};
+use crate::writers::{self, Appended, OutputFormat};
 
 /// Everything that is settled before the first row.
 #[derive(Debug)]
@@ -34,6 +34,8 @@ pub struct Plan {
     pub names: Vec<String>,
     /// What is added.
     pub appended: Appended,
+    /// Where date, source and company stand, if the rows are counted.
+    pub about: Option<About>,
     /// How the output is packed.
     pub compression: Compression,
     /// The types of a Parquet input.
@@ -97,6 +99,7 @@ impl Plan {
             layout: Layout::Verbatim,
             names: input.columns.clone(),
             appended: Appended::new(classifier, &options.prefix, options.explain.is_some()),
+            about: None,
             compression,
             #[cfg(feature = "parquet")]
             schema: input.schema(),
@@ -116,9 +119,31 @@ impl Plan {
                 .collect();
             plan.columns.extend(new);
         }
+        plan.appended.guarded = options.spreadsheet_safe;
+        if options.report.is_some() {
+            plan.find_about();
+        }
         plan.lay_out(options, all)?;
         plan.check_clashes()?;
         Ok(plan)
+    }
+
+    /// Finds date, source and company, and says which columns they are.
+    fn find_about(&mut self) {
+        let objects = !matches!(self.format, Format::Delimited(_));
+        let about = columns::about(&self.columns, objects);
+        let named = [
+            ("date", &about.date),
+            ("source", &about.source),
+            ("company", &about.company),
+        ];
+        for (what, field) in named {
+            let name = field.first().map_or("none found", |f| &f.name);
+            self.chosen
+                .reasons
+                .push(format!("{what}: {name} (for --report)"));
+        }
+        self.about = Some(about);
     }
 
     fn lay_out(&mut self, options: &LabelOptions, all: Option<&[String]>) -> Result<()> {
@@ -188,7 +213,7 @@ impl Plan {
                 .collect();
             self.layout = Layout::Columns(names.iter().map(kept).collect());
             self.names = names;
-        } else if dropped.is_empty() && self.copies_bytes() {
+        } else if dropped.is_empty() && self.copies_bytes() && !self.appended.guarded {
             self.layout = Layout::Verbatim;
         } else {
             let keep: Vec<usize> = (0..self.columns.len())
@@ -265,16 +290,23 @@ impl Plan {
                     if i > 0 {
                         out.push(delimiter);
                     }
-                    delimited::write_value(name, delimiter, &mut out);
+                    delimited::write_value(&self.guard(name), delimiter, &mut out);
                 }
             }
         }
         for name in &self.appended.names {
             out.push(delimiter);
-            delimited::write_value(name, delimiter, &mut out);
+            delimited::write_value(&self.guard(name), delimiter, &mut out);
         }
         out.extend_from_slice(if input.crlf { b"\r\n" } else { b"\n" });
         out
+    }
+
+    /// A value as a cell: where that is asked for, behind an apostrophe if a spreadsheet
+    /// would take it for a formula.
+    #[must_use]
+    pub fn guard<'v>(&self, value: &'v str) -> Cow<'v, str> {
+        writers::delimited::guarded(value, &self.appended)
     }
 
     /// Packs a block of output as the file is packed.

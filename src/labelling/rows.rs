@@ -12,6 +12,7 @@ use std::ops::Range;
 
 use memchr::memchr;
 
+use super::holdings::Sighting;
 use super::plan::{Layout, Plan};
 use super::{LabelOptions, Tally};
 use crate::classifier::{Classifier, Scratch};
@@ -38,6 +39,8 @@ pub struct Block {
     pub first_reject: Option<(u64, String)>,
     /// Counts.
     pub tally: Tally,
+    /// What was seen in the rows, if they are counted for a report.
+    pub sightings: Vec<Sighting>,
     /// Where the next batch begins; none inside a record that is passed on in parts.
     pub end: Option<Position>,
 }
@@ -210,6 +213,16 @@ impl<'a> Labeller<'a> {
         let description = row.joined(&plan.columns, &plan.chosen.text)?;
         let title = row.joined(&plan.columns, &plan.chosen.title)?;
         let verdict = self.judge(&title, &description);
+        if let Some(about) = &plan.about {
+            let part = |fields| row.joined(&plan.columns, fields).unwrap_or_default();
+            let about = [&about.date, &about.source, &about.company].map(|f| part(f));
+            self.sight(
+                &title,
+                &description,
+                &verdict,
+                about.each_ref().map(|v| &**v),
+            );
+        }
         self.write_row(text, &row, verdict, &|| chunk.row(record));
         Ok(())
     }
@@ -218,7 +231,7 @@ impl<'a> Labeller<'a> {
         let posting = Posting::titled(title, description);
         let (prediction, terms) = match self.options.explain {
             Some(n) => {
-                let explanation = self.classifier.explain(posting);
+                let explanation = self.classifier.explain_with(posting, &mut self.scratch);
                 let terms = strongest(&explanation, n);
                 (explanation.prediction, terms)
             }
@@ -254,6 +267,29 @@ impl<'a> Labeller<'a> {
         }
     }
 
+    /// Notes what the row judged last holds; without a source, the input's name is one.
+    fn sight(
+        &mut self,
+        title: &str,
+        text: &str,
+        verdict: &Verdict,
+        [date, source, company]: [&str; 3],
+    ) {
+        let Some(prediction) = &verdict.prediction else {
+            return;
+        };
+        let source = if source.trim().is_empty() {
+            &self.plan.origin
+        } else {
+            source
+        };
+        let about = [date, source, company];
+        let posting = Posting::titled(title, text);
+        let skills = self.scratch.skills();
+        let sighting = Sighting::new(posting, prediction, verdict.label, skills, about);
+        self.block.sightings.push(sighting);
+    }
+
     fn write_row(&mut self, text: &str, row: &Row, verdict: Verdict, number: &dyn Fn() -> u64) {
         let plan = self.plan;
         let out = &mut self.block.bytes;
@@ -265,7 +301,7 @@ impl<'a> Labeller<'a> {
                             out.push(delimiter);
                         }
                         if let Some(value) = plan.value(row, kept, number) {
-                            delimited::write_value(&value, delimiter, out);
+                            delimited::write_value(&plan.guard(&value), delimiter, out);
                         }
                     }
                 } else {
@@ -298,7 +334,7 @@ impl<'a> Labeller<'a> {
             return;
         }
         self.begin_reject(&faulty.reason, position);
-        delimited::write_value(&shown(raw), b',', &mut self.block.rejects);
+        delimited::write_value(&self.plan.guard(&shown(raw)), b',', &mut self.block.rejects);
         self.block.rejects.push(b'\n');
         let mut verdict = error_verdict(&faulty.reason);
         let number = || position.row;
@@ -336,7 +372,7 @@ impl<'a> Labeller<'a> {
     /// Everything of a record of the rejects file but the rejected record itself.
     fn begin_reject(&mut self, reason: &str, position: Position) {
         let out = &mut self.block.rejects;
-        delimited::write_value(&self.plan.origin, b',', out);
+        delimited::write_value(&self.plan.guard(&self.plan.origin), b',', out);
         out.extend_from_slice(format!(",{},{},", position.line, position.byte).as_bytes());
         delimited::write_value(reason, b',', out);
         out.push(b',');
@@ -406,9 +442,20 @@ impl<'a> Labeller<'a> {
     #[cfg(feature = "parquet")]
     fn label_columns(&mut self, rows: &arrow_array::RecordBatch) -> Result<Block> {
         let texts = writers::parquet::Postings::of(rows, &self.plan.chosen)?;
+        let about = self.plan.about.as_ref();
+        let about = about.map(|about| writers::parquet::about(rows, about, &self.plan.columns));
+        let about = about.transpose()?;
         for i in 0..rows.num_rows() {
             let (title, text) = texts.get(i);
             let verdict = self.judge(&title, &text);
+            if let Some(about) = &about {
+                self.sight(
+                    &title,
+                    &text,
+                    &verdict,
+                    about[i].each_ref().map(String::as_str),
+                );
+            }
             self.table.push(std::iter::empty(), verdict);
         }
         self.block.rows = Some(self.table.beside(rows, self.plan)?);

@@ -97,6 +97,7 @@ fn write_calibration(calibration: &Calibration, to: &mut Writer) {
     to.list(&bins.iter().map(|bin| bin.below).collect::<Vec<_>>());
     to.list(&bins.iter().map(|bin| bin.postings).collect::<Vec<_>>());
     to.list(&bins.iter().map(|bin| bin.right).collect::<Vec<_>>());
+    to.list(&calibration.confusion.concat());
 }
 
 fn read_calibration(from: &mut Reader) -> Option<Calibration> {
@@ -104,6 +105,7 @@ fn read_calibration(from: &mut Reader) -> Option<Calibration> {
     let shares = from.list()?;
     let below: Vec<u32> = from.list()?;
     let (postings, right): (Vec<u64>, Vec<u64>) = (from.list()?, from.list()?);
+    let confusion: Vec<u64> = from.list()?;
     let bins = below.into_iter().zip(postings).zip(right);
     let bin = |((below, postings), right)| Reliability {
         below,
@@ -112,8 +114,12 @@ fn read_calibration(from: &mut Reader) -> Option<Calibration> {
     };
     Some(Calibration {
         temperature,
-        shares,
         reliability: bins.map(bin).collect(),
+        confusion: confusion
+            .chunks(shares.len().max(1))
+            .map(<[u64]>::to_vec)
+            .collect(),
+        shares,
     })
 }
 

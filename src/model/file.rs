@@ -16,8 +16,11 @@
 //! title-weight 0.6
 //! calibration content 1.1 400:12:5 …          temperature; bins: thousandths:postings:right
 //! shares content <TAB> 0.21 <TAB> …           mean probability of every label on rows held out
+//! confusion content <TAB> 1300 <TAB> …        truth against prediction on them, truth by truth;
+//!                                             files written before it was recorded lack it
 //! calibration title …
 //! shares title …
+//! confusion title …
 //! lexicon <lines>                             the skill lexicon, TOML
 //! …
 //! content <skill, group, blend scale> <mask>  settings of the feature space
@@ -54,6 +57,9 @@ const LARGEST: u64 = 256 << 20;
 
 /// No weight, scale or temperature comes near it; larger ones could overflow in sums.
 const LARGEST_NUMBER: f64 = 1e9;
+
+/// No cell of a confusion matrix counts more postings.
+const LARGEST_COUNT: u64 = 1 << 24;
 
 /// Identities of texts on one line.
 const SEEN_A_LINE: usize = 8;
@@ -150,6 +156,10 @@ fn body(model: &Model) -> String {
             "shares {name}{}",
             numbers(&calibration.shares)
         ));
+        if !calibration.confusion.is_empty() {
+            let counts = calibration.confusion.concat();
+            line(format_args!("confusion {name}{}", numbers(&counts)));
+        }
     }
     let lexicon = model.content.space.lexicon().source().trim_end();
     line(format_args!(
@@ -386,10 +396,21 @@ fn calibration(lines: &mut Reader, name: &str, n_labels: usize) -> Result<Calibr
     if shares.iter().any(|share| *share <= 0.0) {
         return Err(lines.damaged("a share must be above 0"));
     }
+    let confusion = match lines.next_if(&format!("confusion {name}\t")) {
+        None => Vec::new(),
+        Some(counts) => {
+            let counts = lines.counts(counts)?;
+            if counts.len() != n_labels * n_labels || counts.iter().any(|n| *n > LARGEST_COUNT) {
+                return Err(lines.damaged("a confusion matrix has other counts"));
+            }
+            counts.chunks(n_labels).map(<[u64]>::to_vec).collect()
+        }
+    };
     Ok(Calibration {
         temperature,
         shares,
         reliability,
+        confusion,
     })
 }
 
@@ -471,6 +492,14 @@ impl<'a> Reader<'a> {
         self.lines
             .next()
             .ok_or_else(|| self.damaged("the file ends early"))
+    }
+
+    /// The rest of the next line, if it begins with `start`; otherwise it stays the next.
+    fn next_if(&mut self, start: &str) -> Option<&'a str> {
+        let rest = self.lines.clone().next()?.strip_prefix(start)?;
+        self.lines.next();
+        self.line += 1;
+        Some(rest)
     }
 
     /// The rest of a line that begins with `name` and a space.

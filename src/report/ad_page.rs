@@ -8,6 +8,7 @@ use super::flip::{self, Flip};
 use super::marks::{self, DEGREES, visible};
 use super::page::page;
 use super::roles::{self, ARTICLES, Role};
+use crate::model::weights::key_features;
 use crate::prediction::{Evidence, EvidenceKind};
 use crate::text::Text;
 
@@ -106,7 +107,7 @@ fn change(view: &View) -> Markup {
         section {
             h2 { "What would have to change" }
             @match flip::flip(view) {
-                Some(Flip { terms, label: next, probability, .. }) => {
+                Some(Flip { terms, smallest, label: next, probability, .. }) => {
                     p {
                         "Without " (counted(terms.len(), "term")) " it would be "
                         (chip(view, next)) (format!(" ({:.0} %)", probability * 100.0)) ":"
@@ -120,7 +121,13 @@ fn change(view: &View) -> Markup {
                             }
                         }
                     }
-                    p.dim { "Checked by labelling the text without them; none of them can be spared." }
+                    p.dim {
+                        "Checked by labelling the text without them; "
+                        @if smallest { "no fewer terms would do." } @else { "none of them can be spared." }
+                    }
+                }
+                None if view.posting.description.len() > flip::LONGEST => {
+                    p { "The text is too long to look for it." }
                 }
                 None => {
                     p { "No few words: without the terms that speak most for " (chip(view, label)) " it would not get another label." }
@@ -324,11 +331,11 @@ fn definition(view: &View, label: usize, role: &Role) -> Markup {
 
 /// A label that no article defines is described by what the model learnt about it.
 fn learnt(view: &View, label: usize) -> Markup {
-    let terms = super::terms_by_weight(view.classifier.model(), label);
+    let terms = key_features(view.classifier.model(), label, TERMS_OF_A_LABEL);
     html! {
         h3 { (chip(view, label)) }
         p { "What speaks most for it in this model:" }
-        ul.chips { @for (term, _) in terms.iter().filter(|t| t.1 > 0.0).take(TERMS_OF_A_LABEL) { li.(class(label)) { (visible(term)) } } }
+        ul.chips { @for term in terms.iter().filter(|t| t.weight > 0.0) { li.(class(label)) { (visible(&term.name)) } } }
     }
 }
 

@@ -1,196 +1,257 @@
 //! The page of an evaluation, and the model card's figures, from the same plots.
-
-use std::collections::BTreeMap;
+//!
+//! Every number comes from [`crate::evaluation`]; here it is only drawn.
 
 use maud::{Markup, PreEscaped, html};
 
+use super::View;
 use super::ad_page::{chip, marked};
 use super::marks::visible;
 use super::page::page;
 use super::plots::{self, Axis, Bars, Curve, ink, share_axis};
-use super::{View, terms_by_weight};
 use crate::classifier::Classifier;
-use crate::evaluation::{self, Confusion, Judged, Resampled};
+use crate::evaluation::comparison::Comparison;
+use crate::evaluation::report::{ProbabilityScores, Slice, Summary};
+use crate::evaluation::{Interval, Judged, wilson};
+use crate::model::Model;
+use crate::model::weights::{KeyFeature, key_features};
 use crate::posting::Posting;
 use crate::text::Text;
+use crate::training::Example;
 
-/// Bins of stated probability in the reliability diagram and the histogram.
-const BINS: usize = 20;
 /// Terms listed for and against each label.
 const TERMS: usize = 15;
 /// Errors shown with their text.
 const ERRORS: usize = 12;
+/// Longer texts, in bytes, are not shown among the errors, so that the page stays small.
+const LONGEST: usize = 40_000;
 /// Terms marked in the text of an error.
 const MARKED: usize = 30;
-/// Sources listed.
-const SOURCES: usize = 30;
-/// Points of the coverage curve.
-const POINTS: usize = 100;
-/// Surest rows that the coverage curve begins with: fewer would be noise.
-const FEWEST: usize = 20;
-/// Resampled rows per bootstrap interval: the draws are fewer where the rows are many.
-const RESAMPLED: usize = 4_000_000;
+/// Values of a property listed.
+const SLICES: usize = 30;
 
-/// What an evaluation found out, as the report takes it.
+/// What an evaluation found out.
 #[derive(Debug, Clone, Copy)]
 pub struct Evaluation<'a> {
     /// What it was evaluated on, in words.
     pub name: &'a str,
     /// The model.
     pub classifier: &'a Classifier,
-    /// Its judgements.
+    /// The scores.
+    pub scores: Scores<'a>,
+    /// Against other models, by name.
+    pub comparisons: &'a [(String, Comparison)],
+    /// Scores by source, length and the like.
+    pub slices: &'a [Slice],
+    /// The judgements behind the scores, of which the surest errors are shown.
     pub rows: &'a [Row<'a>],
-    /// What it is compared with: baselines, other sights, the previous model. Their
-    /// judgements need not be of the same rows.
-    pub rivals: &'a [(String, Vec<Judged>)],
-    /// Training rows against macro-F1 with its interval; empty: not measured.
-    pub learning: &'a [LearningPoint],
 }
 
-/// One judged posting and what is known about it.
-#[derive(Debug, Clone)]
+/// Scores of a model and of what it is compared with.
+#[derive(Debug, Clone, Copy)]
+pub struct Scores<'a> {
+    /// The model by what it sees; the last one sees most. Not empty.
+    pub summaries: &'a [Summary],
+    /// Answers without training, and other models.
+    pub baselines: &'a [Summary],
+    /// Scores by the number of training rows; empty: not measured.
+    pub learning: &'a [(usize, Summary)],
+}
+
+/// One judged posting.
+#[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
     /// Truth and logits.
-    pub judged: Judged,
+    pub judged: &'a Judged,
     /// Where the posting comes from; empty: unknown.
     pub source: &'a str,
-    /// The posting, for the table by length and to show errors with their text.
-    pub posting: Option<Posting<'a>>,
+    /// The posting as it was judged.
+    pub posting: Posting<'a>,
 }
 
-/// Macro-F1 of a model trained on part of the rows.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LearningPoint {
-    /// Training rows.
-    pub rows: usize,
-    /// Macro-F1, in [0, 1].
-    pub score: f64,
-    /// Its interval.
-    pub interval: (f64, f64),
+impl<'a> Row<'a> {
+    /// A judged example, its title left out where that was not judged.
+    #[must_use]
+    pub fn new(example: &'a Example, judged: &'a Judged, untitled: bool) -> Self {
+        let posting = if untitled {
+            Posting::untitled(&example.description)
+        } else {
+            Posting::titled(&example.title, &example.description)
+        };
+        Self {
+            judged,
+            source: &example.source,
+            posting,
+        }
+    }
+}
+
+impl<'a> Scores<'a> {
+    /// The scores with all that a posting gives.
+    fn best(&self) -> &'a Summary {
+        &self.summaries[self.summaries.len() - 1]
+    }
+
+    /// All that is compared: the model, the one that sees most first, then the others.
+    fn all(&self) -> impl Iterator<Item = &'a Summary> + use<'a> {
+        self.summaries.iter().rev().chain(self.baselines)
+    }
+
+    fn labels(&self) -> Vec<String> {
+        self.best().labels.iter().map(|l| l.label.clone()).collect()
+    }
+
+    /// How many colours its plots need.
+    fn inks(&self) -> usize {
+        self.best().labels.len().max(self.all().count())
+    }
 }
 
 /// One self-contained page about an evaluation. It shows texts of postings.
 #[must_use]
 pub fn evaluation_page(evaluation: &Evaluation) -> String {
-    let judged = judged(evaluation);
+    let scores = &evaluation.scores;
+    let plot = |svg: Option<String>, caption: &str| {
+        html! { @if let Some(svg) = svg { figure { (PreEscaped(svg)) figcaption { (caption) } } } }
+    };
     let body = html! {
-        (summary(evaluation, &judged))
+        (summary(evaluation))
         section {
             h2 { "Right and wrong" }
             div.two {
-                figure { (PreEscaped(confusion(evaluation, &judged))) figcaption { "Rows: the true label. Columns: what was predicted. The depth of colour is the share of the row." } }
-                figure { (PreEscaped(classes(evaluation, &judged))) figcaption { "F1 per label, with 95 % bootstrap intervals." } }
+                (plot(Some(confusion(scores)), "Rows: the true label. Columns: what was predicted. The depth of colour is the share of the row."))
+                (plot(Some(classes(scores)), "F1 per label, with 95 % bootstrap intervals."))
             }
+            (by_label(scores))
         }
         section {
             h2 { "How far the probabilities can be trusted" }
             div.two {
-                figure { (PreEscaped(reliability(&judged))) figcaption { "Stated probability against the share that was right, with Wilson intervals; on the diagonal they agree." } }
-                figure { (PreEscaped(coverage(evaluation, &judged))) figcaption { "Accuracy when only the surest postings are labelled." } }
-                figure { (PreEscaped(scores(&judged))) figcaption { "How sure the model was, when it was right and when it was wrong." } }
-                @if let Some(curve) = learning(evaluation) {
-                    figure { (PreEscaped(curve)) figcaption { "Macro-F1 by number of training postings." } }
-                }
+                (plot(reliability(scores), "Stated probability against the share that was right, with Wilson intervals; on the diagonal they agree."))
+                (plot(coverage(scores), "Accuracy when only the surest postings are labelled."))
+                (plot(histogram(scores), "How sure the model was, when it was right and when it was wrong."))
+                (plot(learning(scores), "Macro-F1 of the description alone by the number of training postings, with 95 % intervals."))
             }
+            (sure_enough(scores))
         }
-        (by_source(evaluation))
-        (by_length(evaluation))
+        @for slices in evaluation.slices.chunk_by(|a, b| a.by == b.by) { (by_property(slices)) }
         (top_terms(evaluation))
         (articles(evaluation))
         (errors(evaluation))
         footer { p.dim { "Model " code { (evaluation.classifier.model_id()) } ", made by rolecall " (env!("CARGO_PKG_VERSION")) "." } }
     };
     let title = format!("Evaluation of model {}", evaluation.classifier.model_id());
-    page(
-        &title,
-        evaluation
-            .classifier
-            .labels()
-            .len()
-            .max(evaluation.rivals.len() + 1),
-        true,
-        &body,
-    )
+    page(&title, scores.inks(), true, &body)
 }
 
 /// The plots as files of their own, each with its name. They hold no text of a posting.
 #[must_use]
-pub fn figures(evaluation: &Evaluation) -> Vec<(&'static str, String)> {
-    let judged = judged(evaluation);
-    let inks = evaluation
-        .classifier
-        .labels()
-        .len()
-        .max(evaluation.rivals.len() + 1);
-    let mut figures = vec![
-        ("confusion.svg", confusion(evaluation, &judged)),
-        ("classes.svg", classes(evaluation, &judged)),
-        ("reliability.svg", reliability(&judged)),
-        ("coverage.svg", coverage(evaluation, &judged)),
-        ("scores.svg", scores(&judged)),
+pub fn figures(scores: &Scores) -> Vec<(&'static str, String)> {
+    let drawn = [
+        ("confusion.svg", Some(confusion(scores))),
+        ("classes.svg", Some(classes(scores))),
+        ("reliability.svg", reliability(scores)),
+        ("coverage.svg", coverage(scores)),
+        ("scores.svg", histogram(scores)),
+        ("learning.svg", learning(scores)),
     ];
-    figures.extend(learning(evaluation).map(|svg| ("learning.svg", svg)));
-    for (_, svg) in &mut figures {
-        *svg = plots::standalone(svg, inks);
-    }
-    figures
+    let standalone =
+        |(name, svg): (_, Option<String>)| Some((name, plots::standalone(&svg?, scores.inks())));
+    drawn.into_iter().filter_map(standalone).collect()
 }
 
-fn judged(evaluation: &Evaluation) -> Vec<Judged> {
-    evaluation
-        .rows
-        .iter()
-        .map(|row| row.judged.clone())
-        .collect()
+fn cell(score: Interval) -> String {
+    format!("{:.3} [{:.3}, {:.3}]", score.value, score.low, score.high)
 }
 
-/// All that is compared, the model first.
-fn contestants<'a>(
-    evaluation: &'a Evaluation,
-    judged: &'a [Judged],
-) -> Vec<(&'a str, &'a [Judged])> {
-    let rivals = evaluation
-        .rivals
-        .iter()
-        .filter(|(_, rows)| !rows.is_empty());
-    let rivals = rivals.map(|(name, rows)| (name.as_str(), rows.as_slice()));
-    std::iter::once(("this model", judged))
-        .chain(rivals)
-        .collect()
-}
-
-fn interval(rows: &[Judged], n_labels: usize, score: impl Fn(&Confusion) -> f64) -> (f64, f64) {
-    let draws = (RESAMPLED / rows.len().max(1)).clamp(100, 1000);
-    let interval = Resampled::new(rows, n_labels, draws, 0).interval(score);
-    (interval.low, interval.high)
-}
-
-fn summary(evaluation: &Evaluation, judged: &[Judged]) -> Markup {
-    let n = evaluation.classifier.labels().len();
-    let with_interval = |rows: &[Judged], score: fn(&Confusion) -> f64| {
-        let (low, high) = interval(rows, n, score);
-        format!(
-            "{:.3} [{low:.3}, {high:.3}]",
-            score(&evaluation::confusion(rows, n))
-        )
+fn summary(evaluation: &Evaluation) -> Markup {
+    let scores = &evaluation.scores;
+    let of = |p: Option<&ProbabilityScores>, value: fn(&ProbabilityScores) -> f64| {
+        p.map_or("–".to_owned(), |p| format!("{:.3}", value(p)))
     };
     html! {
         header {
             h1 { "Evaluation of model " code { (evaluation.classifier.model_id()) } }
-            p { (evaluation.name) ": " (evaluation.rows.len()) " postings." }
+            p { (visible(evaluation.name)) ": " (scores.best().rows) " postings." }
         }
         div.scroll {
             table {
-                thead { tr { th { "" } th.n { "postings" } th.n { "macro-F1 (95 %)" } th.n { "accuracy (95 %)" } th.n { "calibration error" } th.n { "AUROC of the probability" } } }
+                thead { tr { th { "judged by" } th.n { "postings" } th.n { "macro-F1 (95 %)" } th.n { "accuracy (95 %)" } th.n { "log loss" } th.n { "calibration error" } th.n { "AUROC" } } }
                 tbody {
-                    @for (name, rows) in contestants(evaluation, judged) {
+                    @for s in scores.all() {
+                        @let p = s.probabilities.as_ref();
                         tr {
-                            td.name { (name) }
-                            td.n { (rows.len()) }
-                            td.n { (with_interval(rows, Confusion::macro_f1)) }
-                            td.n { (with_interval(rows, Confusion::accuracy)) }
-                            td.n { (format!("{:.3}", evaluation::calibration_error(rows))) }
-                            td.n { (format!("{:.3}", evaluation::auroc(rows))) }
+                            td.name { (s.name) }
+                            td.n { (s.rows) }
+                            td.n { (cell(s.macro_f1)) }
+                            td.n { (cell(s.accuracy)) }
+                            td.n { (of(p, |p| p.log_loss)) }
+                            td.n { (of(p, |p| p.calibration_error)) }
+                            td.n { (of(p, |p| p.auroc)) }
+                        }
+                    }
+                }
+            }
+        }
+        p.dim { "AUROC: of the stated probability, for right against wrong. Rules state none." }
+        @for (name, c) in evaluation.comparisons {
+            p {
+                strong { @match c.verdict.as_str() { "undecided" => { "Undecided whether better" } verdict => { (verdict) } } }
+                " than " (name) " on " (c.rows) " postings that neither was trained on: macro-F1 "
+                (format!("{:.3} against {:.3}, difference {:+.3} [{:+.3}, {:+.3}]", c.new, c.old, c.difference.value, c.difference.low, c.difference.high))
+                "; right alone on " (c.only_new_right) " against " (c.only_old_right) (format!(", p = {:.3}.", c.mcnemar_p))
+            }
+        }
+    }
+}
+
+fn confusion(scores: &Scores) -> String {
+    let labels = scores.labels();
+    let row = |row: &Vec<u64>| {
+        let all: u64 = row.iter().sum();
+        let cell = |(predicted, n): (usize, &u64)| {
+            (n.to_string(), *n as f64 / all.max(1) as f64, ink(predicted))
+        };
+        row.iter().enumerate().map(cell).collect()
+    };
+    let cells: Vec<Vec<_>> = scores.best().confusion.counts.iter().map(row).collect();
+    plots::matrix(
+        "Confusion matrix",
+        ("is", &labels),
+        ("predicted", &labels),
+        &cells,
+    )
+}
+
+fn classes(scores: &Scores) -> String {
+    let bars = scores.all().enumerate().map(|(at, summary)| Bars {
+        name: summary.name.clone(),
+        ink: ink(at),
+        values: summary
+            .labels
+            .iter()
+            .map(|l| (l.f1.value, l.f1.low, l.f1.high))
+            .collect(),
+    });
+    plots::bars(
+        "F1 per label",
+        &share_axis("F1"),
+        &scores.labels(),
+        &bars.collect::<Vec<_>>(),
+    )
+}
+
+/// Precision, recall and F1 of every label.
+fn by_label(scores: &Scores) -> Markup {
+    html! {
+        div.scroll {
+            table {
+                thead { tr { th { "label" } th.n { "postings" } th.n { "precision (95 %)" } th.n { "recall (95 %)" } th.n { "F1 (95 %)" } } }
+                tbody {
+                    @for (at, l) in scores.best().labels.iter().enumerate() {
+                        tr {
+                            td.name { span.chip.(format!("l{at}")) { (l.label) } }
+                            td.n { (l.support) } td.n { (cell(l.precision)) } td.n { (cell(l.recall)) } td.n { (cell(l.f1)) }
                         }
                     }
                 }
@@ -199,153 +260,79 @@ fn summary(evaluation: &Evaluation, judged: &[Judged]) -> Markup {
     }
 }
 
-fn confusion(evaluation: &Evaluation, judged: &[Judged]) -> String {
-    let labels = evaluation.classifier.labels();
-    let counts = evaluation::confusion(judged, labels.len()).counts;
-    let row = |row: &Vec<u64>| {
-        let all: u64 = row.iter().sum();
-        let cell = |(predicted, n): (usize, &u64)| {
-            (n.to_string(), *n as f64 / all.max(1) as f64, ink(predicted))
-        };
-        row.iter().enumerate().map(cell).collect()
-    };
-    let cells: Vec<Vec<_>> = counts.iter().map(row).collect();
-    plots::matrix(
-        "Confusion matrix",
-        ("is", labels),
-        ("predicted", labels),
-        &cells,
-    )
-}
-
-fn classes(evaluation: &Evaluation, judged: &[Judged]) -> String {
-    let labels = evaluation.classifier.labels();
-    let n = labels.len();
-    let bars = contestants(evaluation, judged)
-        .into_iter()
-        .enumerate()
-        .map(|(at, (name, rows))| {
-            let confusion = evaluation::confusion(rows, n);
-            let value = |label: usize| {
-                let (low, high) = interval(rows, n, |c| c.scores(label).f1);
-                (confusion.scores(label).f1, low, high)
-            };
-            Bars {
-                name: name.to_owned(),
-                ink: ink(at),
-                values: (0..n).map(value).collect(),
-            }
-        });
-    plots::bars(
-        "F1 per label",
-        &share_axis("F1"),
-        labels,
-        &bars.collect::<Vec<_>>(),
-    )
-}
-
-/// The bin of a probability.
-fn bin(p: f64) -> usize {
-    ((p * BINS as f64) as usize).min(BINS - 1)
-}
-
-fn is_right(row: &Judged) -> bool {
-    row.predicted() == row.truth
-}
-
-fn reliability(judged: &[Judged]) -> String {
-    let mut bins = vec![(0_u64, 0_u64, 0.0); BINS];
-    for row in judged {
-        let bin = &mut bins[bin(row.confidence())];
-        *bin = (
-            bin.0 + 1,
-            bin.1 + u64::from(is_right(row)),
-            bin.2 + row.confidence(),
-        );
-    }
-    bins.retain(|bin| bin.0 > 0);
-    let point = |&(n, right, sum): &(u64, u64, f64)| (sum / n as f64, right as f64 / n as f64);
+fn reliability(scores: &Scores) -> Option<String> {
+    let bins = &scores.best().probabilities.as_ref()?.reliability;
+    let right = |rows: u64, share: f64| (share * rows as f64).round() as u64;
     let curve = Curve {
         name: "share that was right".to_owned(),
         ink: ink(0),
-        points: bins.iter().map(point).collect(),
+        points: bins.iter().map(|b| (b.stated, b.right)).collect(),
         intervals: bins
             .iter()
-            .map(|&(n, right, _)| evaluation::wilson(right, n))
+            .map(|b| wilson(right(b.rows, b.right), b.rows))
             .collect(),
     };
     let (x, y) = (share_axis("stated probability"), share_axis("right"));
-    plots::curves("Reliability diagram", &x, &y, &[curve], true)
+    Some(plots::curves("Reliability diagram", &x, &y, &[curve], true))
 }
 
-fn coverage(evaluation: &Evaluation, judged: &[Judged]) -> String {
-    let contestants = contestants(evaluation, judged);
-    let curve = |(at, (name, rows)): (usize, &(&str, &[Judged]))| Curve {
-        name: (*name).to_owned(),
-        ink: ink(at),
-        points: covered(rows),
-        intervals: Vec::new(),
+fn coverage(scores: &Scores) -> Option<String> {
+    let curve = |(at, summary): (usize, &Summary)| {
+        let points = summary.probabilities.as_ref()?.curve.clone();
+        (!points.is_empty()).then(|| Curve {
+            name: summary.name.clone(),
+            ink: ink(at),
+            points,
+            intervals: Vec::new(),
+        })
     };
-    let curves: Vec<Curve> = contestants.iter().enumerate().map(curve).collect();
-    let lowest = curves
-        .iter()
-        .flat_map(|c| &c.points)
-        .map(|p| p.1)
-        .fold(1.0, f64::min);
+    let curves: Vec<Curve> = scores.all().enumerate().filter_map(curve).collect();
+    let points = curves.iter().flat_map(|c| &c.points);
+    let lowest = points.map(|p| p.1).reduce(f64::min)?;
     let y = Axis {
         range: (lowest * 10.0).floor() / 10.0 - 0.001..1.0,
         ..share_axis("accuracy")
     };
-    plots::curves(
+    let x = share_axis("postings labelled, the surest first");
+    Some(plots::curves(
         "Coverage and accuracy",
-        &share_axis("postings labelled, the surest first"),
+        &x,
         &y,
         &curves,
         false,
-    )
+    ))
 }
 
-/// (share labelled, accuracy) from the surest rows on.
-fn covered(rows: &[Judged]) -> Vec<(f64, f64)> {
-    let mut scored: Vec<(f64, bool)> = rows.iter().map(|r| (r.confidence(), is_right(r))).collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let every = scored.len().div_ceil(POINTS).max(1);
-    let mut right = 0.0;
-    let mut points = Vec::new();
-    for (n, (_, is_right)) in (1..).zip(&scored) {
-        right += f64::from(*is_right);
-        if n >= FEWEST && (n % every == 0 || n == scored.len()) {
-            points.push((n as f64 / scored.len() as f64, right / n as f64));
-        }
+fn histogram(scores: &Scores) -> Option<String> {
+    let bins = &scores.best().probabilities.as_ref()?.reliability;
+    let n = (1.0 / (bins.first()?.to - bins.first()?.from)).round();
+    let (mut right, mut wrong) = (vec![0; n as usize], vec![0; n as usize]);
+    for bin in bins {
+        let at = (bin.from * n).round() as usize;
+        right[at] = (bin.right * bin.rows as f64).round() as u64;
+        wrong[at] = bin.rows - right[at];
     }
-    points
-}
-
-fn scores(judged: &[Judged]) -> String {
-    let count = |wanted: bool| {
-        let mut bins = vec![0; BINS];
-        for row in judged.iter().filter(|r| is_right(r) == wanted) {
-            bins[bin(row.confidence())] += 1;
-        }
-        bins
-    };
     let layers = [
-        ("right".to_owned(), ink(0), count(true)),
-        ("wrong".to_owned(), ink(3), count(false)),
+        ("right".to_owned(), ink(0), right),
+        ("wrong".to_owned(), ink(3), wrong),
     ];
-    plots::histogram("Stated probabilities", "stated probability", &layers)
+    Some(plots::histogram(
+        "Stated probabilities",
+        "stated probability",
+        &layers,
+    ))
 }
 
-fn learning(evaluation: &Evaluation) -> Option<String> {
-    let points = evaluation.learning;
-    let most = points.iter().map(|p| p.rows).max()? as f64;
+fn learning(scores: &Scores) -> Option<String> {
+    let most = scores.learning.iter().map(|(rows, _)| *rows).max()? as f64;
+    let f1 = || scores.learning.iter().map(|(rows, s)| (*rows, s.macro_f1));
     let curve = Curve {
         name: "macro-F1".to_owned(),
         ink: ink(0),
-        points: points.iter().map(|p| (p.rows as f64, p.score)).collect(),
-        intervals: points.iter().map(|p| p.interval).collect(),
+        points: f1().map(|(rows, f1)| (rows as f64, f1.value)).collect(),
+        intervals: f1().map(|(_, f1)| (f1.low, f1.high)).collect(),
     };
-    let lowest = points.iter().map(|p| p.interval.0).fold(1.0, f64::min);
+    let lowest = f1().map(|(_, f1)| f1.low).fold(1.0, f64::min);
     let x = Axis {
         name: "training postings",
         range: 0.0..most * 1.03,
@@ -359,108 +346,75 @@ fn learning(evaluation: &Evaluation) -> Option<String> {
     Some(plots::curves("Learning curve", &x, &y, &[curve], false))
 }
 
-/// A table of parts of the rows: size, accuracy with its interval, macro-F1.
-fn parts(evaluation: &Evaluation, head: &str, parts: &[(String, Vec<Judged>)]) -> Markup {
-    let n_labels = evaluation.classifier.labels().len();
+/// From which probability on how many are right.
+fn sure_enough(scores: &Scores) -> Markup {
+    let coverage = scores.best().probabilities.iter().flat_map(|p| &p.coverage);
+    html! {
+        ul {
+            @for c in coverage.filter(|c| c.rows > 0.0) {
+                li { (format!("{:.0} % right on {:.0} % of postings: those with a probability of {:.2} or more", c.right * 100.0, c.rows * 100.0, c.threshold)) }
+            }
+        }
+    }
+}
+
+/// The scores by one property, the largest values.
+fn by_property(slices: &[Slice]) -> Markup {
+    let least = {
+        let mut sizes: Vec<usize> = slices.iter().map(|s| s.rows).collect();
+        sizes.sort_unstable_by(|a, b| b.cmp(a));
+        sizes.get(SLICES - 1).copied().unwrap_or(0)
+    };
+    let shown: Vec<&Slice> = slices
+        .iter()
+        .filter(|s| s.rows >= least)
+        .take(SLICES)
+        .collect();
+    let hidden = slices.len() - shown.len();
     html! {
         section {
-            h2 { "By " (head) }
+            h2 { "By " (slices[0].by) }
             div.scroll {
                 table {
-                    thead { tr { th { (head) } th.n { "postings" } th.n { "accuracy" } th.n { "95 %" } th.n { "macro-F1" } } }
+                    thead { tr { th { (slices[0].by) } th.n { "postings" } th.n { "accuracy (95 %)" } th.n { "macro-F1" } th.n { "stated" } } }
                     tbody {
-                        @for (name, rows) in parts {
-                            @let right = rows.iter().filter(|r| is_right(r)).count() as u64;
-                            @let (low, high) = evaluation::wilson(right, rows.len() as u64);
+                        @for s in shown {
+                            @let right = (s.accuracy * s.rows as f64).round() as u64;
+                            @let (low, high) = wilson(right, s.rows as u64);
                             tr {
-                                td.name { (visible(name)) }
-                                td.n { (rows.len()) }
-                                td.n { (format!("{:.3}", right as f64 / rows.len() as f64)) }
-                                td.n { (format!("[{low:.2}, {high:.2}]")) }
-                                td.n { (format!("{:.3}", evaluation::confusion(rows, n_labels).macro_f1())) }
+                                td.name { (visible(&s.value)) }
+                                td.n { (s.rows) }
+                                td.n { (format!("{:.3} [{low:.2}, {high:.2}]", s.accuracy)) }
+                                td.n { (format!("{:.3}", s.macro_f1)) }
+                                td.n { (format!("{:.3}", s.stated)) }
                             }
                         }
                     }
                 }
             }
+            @if hidden > 0 { p.dim { (hidden) " smaller ones are not shown." } }
         }
-    }
-}
-
-fn by_source(evaluation: &Evaluation) -> Markup {
-    let mut sources: BTreeMap<&str, Vec<Judged>> = BTreeMap::new();
-    for row in evaluation.rows.iter().filter(|row| !row.source.is_empty()) {
-        sources
-            .entry(row.source)
-            .or_default()
-            .push(row.judged.clone());
-    }
-    if sources.is_empty() {
-        return html! {};
-    }
-    let mut sources: Vec<(String, Vec<Judged>)> = sources
-        .into_iter()
-        .map(|(s, r)| (s.to_owned(), r))
-        .collect();
-    sources.sort_by_key(|(_, rows)| std::cmp::Reverse(rows.len()));
-    let rest: Vec<Judged> = sources
-        .drain(sources.len().min(SOURCES)..)
-        .flat_map(|(_, rows)| rows)
-        .collect();
-    if !rest.is_empty() {
-        sources.push(("all others".to_owned(), rest));
-    }
-    parts(evaluation, "source", &sources)
-}
-
-fn by_length(evaluation: &Evaluation) -> Markup {
-    const BOUNDS: [usize; 5] = [500, 1000, 2000, 4000, 8000];
-    let mut lengths: Vec<(String, Vec<Judged>)> = Vec::new();
-    let mut from = 0;
-    for to in BOUNDS.into_iter().chain([usize::MAX]) {
-        let within = |row: &&Row| {
-            let length = row
-                .posting
-                .map(|p| Text::new(p.description).as_str().chars().count());
-            length.is_some_and(|length| (from..to).contains(&length))
-        };
-        let rows: Vec<Judged> = evaluation
-            .rows
-            .iter()
-            .filter(within)
-            .map(|r| r.judged.clone())
-            .collect();
-        let name = if to == usize::MAX {
-            format!("{from} and more")
-        } else {
-            format!("{from} to {}", to - 1)
-        };
-        if !rows.is_empty() {
-            lengths.push((name, rows));
-        }
-        from = to;
-    }
-    if lengths.is_empty() {
-        html! {}
-    } else {
-        parts(evaluation, "length in characters", &lengths)
     }
 }
 
 fn top_terms(evaluation: &Evaluation) -> Markup {
     let model = evaluation.classifier.model();
+    let all = model.content.space.len();
+    let chip = |f: &KeyFeature, class: &str| html! { li.(class) { (visible(&f.name)) span.dim { (format!(" {:+.1}", f.weight)) } } };
     html! {
         section {
             h2 { "What speaks for and against each label" }
+            p.dim { "Weights in the description, above or below the mean of all labels." }
             div.two {
                 @for (label, name) in model.labels.iter().enumerate() {
-                    @let terms = terms_by_weight(model, label);
+                    @let terms = key_features(model, label, all);
+                    @let class = format!("l{label}");
                     div {
-                        h3 { span.chip.(format!("l{label}")) { (name) } }
+                        h3 { span.chip.(class) { (name) } }
                         p.dim { "for" }
-                        ul.chips { @for (term, weight) in terms.iter().filter(|t| t.1 > 0.0).take(TERMS) { li.(format!("l{label}")) { (visible(term)) span.dim { (format!(" {weight:+.1}")) } } } }
+                        ul.chips { @for term in terms.iter().filter(|t| t.weight > 0.0).take(TERMS) { (chip(term, &class)) } }
                         p.dim { "against" }
-                        ul.chips { @for (term, weight) in terms.iter().rev().filter(|t| t.1 < 0.0).take(TERMS) { li { (visible(term)) span.dim { (format!(" {weight:+.1}")) } } } }
+                        ul.chips { @for term in terms.iter().rev().filter(|t| t.weight < 0.0).take(TERMS) { (chip(term, "against")) } }
                     }
                 }
             }
@@ -468,60 +422,95 @@ fn top_terms(evaluation: &Evaluation) -> Markup {
     }
 }
 
-/// An entry of the lexicon that articles give to one role and the weights to another.
-struct Disagreement<'a> {
+/// An entry of the lexicon that articles name for a role, and the label that its weights
+/// speak for most.
+struct Assigned<'a> {
     skill: &'a str,
     articles: &'a [String],
-    label: usize,
+    /// The labels that articles name it for.
+    named_for: Vec<usize>,
+    speaks_for: usize,
+    /// The weight for it above the mean over the labels.
     weight: f64,
+}
+
+/// The entries that articles name for a label of the model, those aside that the model
+/// gives no weight.
+fn assigned(model: &Model) -> Vec<Assigned<'_>> {
+    let space = &model.content.space;
+    let label_of = |pair: &String| {
+        let (_, role) = pair.split_once(' ')?;
+        model.labels.iter().position(|label| label == role)
+    };
+    let mut assigned = Vec::new();
+    for (skill, entry) in (0..).zip(space.lexicon().skills()) {
+        let mut named_for: Vec<usize> = entry.articles.iter().filter_map(label_of).collect();
+        named_for.sort_unstable();
+        named_for.dedup();
+        let weights = model.content.linear.weights(space.skill_feature(skill));
+        if named_for.is_empty() || weights.iter().all(|w| *w == 0.0) {
+            continue;
+        }
+        let mean = weights.iter().sum::<f64>() / weights.len() as f64;
+        let speaks_for = (0..weights.len())
+            .max_by(|&a, &b| weights[a].total_cmp(&weights[b]))
+            .unwrap_or(0);
+        assigned.push(Assigned {
+            skill: &entry.name,
+            articles: &entry.articles,
+            named_for,
+            speaks_for,
+            weight: weights[speaks_for] - mean,
+        });
+    }
+    assigned
 }
 
 /// The skills' weights against the articles' assignment.
 fn articles(evaluation: &Evaluation) -> Markup {
-    let model = evaluation.classifier.model();
-    let space = &model.content.space;
-    let mut disagreements = Vec::new();
-    let mut assigned = 0;
-    for (skill, entry) in (0..).zip(space.lexicon().skills()) {
-        let role_of = |pair: &String| pair.split_once(' ').map(|(_, role)| role.to_owned());
-        let roles: Vec<String> = entry.articles.iter().filter_map(role_of).collect();
-        let weights = model.content.linear.weights(space.skill_feature(skill));
-        if !roles.iter().any(|role| model.labels.contains(role))
-            || weights.iter().all(|w| *w == 0.0)
-        {
-            continue;
-        }
-        assigned += 1;
-        let mean = weights.iter().sum::<f64>() / weights.len() as f64;
-        let label = (0..weights.len())
-            .max_by(|&a, &b| weights[a].total_cmp(&weights[b]))
-            .unwrap_or(0);
-        if !roles.contains(&model.labels[label]) {
-            let weight = weights[label] - mean;
-            disagreements.push(Disagreement {
-                skill: &entry.name,
-                articles: &entry.articles,
-                label,
-                weight,
-            });
-        }
-    }
-    if assigned == 0 {
+    let labels = &evaluation.classifier.model().labels;
+    let (agreeing, mut others): (Vec<_>, Vec<_>) = assigned(evaluation.classifier.model())
+        .into_iter()
+        .partition(|a| a.named_for.contains(&a.speaks_for));
+    if agreeing.is_empty() && others.is_empty() {
         return html! {};
     }
-    disagreements.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    let mut counts = vec![vec![0_u64; labels.len()]; labels.len()];
+    for entry in agreeing.iter().chain(&others) {
+        for &role in &entry.named_for {
+            counts[role][entry.speaks_for] += 1;
+        }
+    }
+    let roles: Vec<usize> = (0..labels.len())
+        .filter(|&role| counts[role].iter().any(|n| *n > 0))
+        .collect();
+    let names: Vec<String> = roles.iter().map(|&role| labels[role].clone()).collect();
+    let row = |&role: &usize| {
+        let all: u64 = counts[role].iter().sum();
+        let cell = |(label, n): (usize, &u64)| (n.to_string(), *n as f64 / all as f64, ink(label));
+        counts[role].iter().enumerate().map(cell).collect()
+    };
+    let cells: Vec<Vec<_>> = roles.iter().map(row).collect();
+    others.sort_by(|a, b| b.weight.total_cmp(&a.weight));
     html! {
         section {
             h2 { "Where the postings and the articles disagree" }
-            p { (assigned - disagreements.len()) " of the " (assigned) " entries that articles name for a role speak most for a role that an article names them for. The strongest of the others:" }
-            table {
-                thead { tr { th { "entry" } th { "articles" } th { "speaks for" } th.n { "weight" } } }
-                tbody {
-                    @for d in disagreements.iter().take(2 * TERMS) {
-                        tr {
-                            td.name { (d.skill) } td { (d.articles.join(", ")) }
-                            td { span.chip.(format!("l{}", d.label)) { (model.labels[d.label]) } }
-                            td.n { (format!("{:+.2}", d.weight)) }
+            p { (agreeing.len()) " of the " (agreeing.len() + others.len()) " entries that articles name for a role speak most for a role that an article names them for." }
+            figure {
+                (PreEscaped(plots::matrix("Articles against weights", ("articles name it for", &names), ("it speaks most for", labels), &cells)))
+                figcaption { "Entries of the lexicon by the role that articles name them for and the label that their weights speak for." }
+            }
+            @if !others.is_empty() {
+                p { "Those that speak most strongly for another:" }
+                table {
+                    thead { tr { th { "entry" } th { "articles" } th { "speaks for" } th.n { "weight" } } }
+                    tbody {
+                        @for d in others.iter().take(2 * TERMS) {
+                            tr {
+                                td.name { (d.skill) } td { (d.articles.join(", ")) }
+                                td { span.chip.(format!("l{}", d.speaks_for)) { (labels[d.speaks_for]) } }
+                                td.n { (format!("{:+.2}", d.weight)) }
+                            }
                         }
                     }
                 }
@@ -532,26 +521,31 @@ fn articles(evaluation: &Evaluation) -> Markup {
 
 /// The errors of which the model was surest: each is a mistake of the model or of a label.
 fn errors(evaluation: &Evaluation) -> Markup {
-    let mut wrong: Vec<(&Row, Posting)> = evaluation
+    let mut wrong: Vec<&Row> = evaluation
         .rows
         .iter()
-        .filter(|row| !is_right(&row.judged))
-        .filter_map(|row| row.posting.map(|posting| (row, posting)))
+        .filter(|row| row.judged.predicted() != row.judged.truth)
+        .filter(|row| row.posting.description.len() <= LONGEST)
         .collect();
-    wrong.sort_by(|a, b| b.0.judged.confidence().total_cmp(&a.0.judged.confidence()));
+    wrong.sort_by(|a, b| b.judged.confidence().total_cmp(&a.judged.confidence()));
     wrong.truncate(ERRORS);
     html! {
         @if !wrong.is_empty() {
             section {
                 h2 { "The most instructive errors" }
-                p.dim { "Those of which the model was surest. Hover over a mark, or walk from mark to mark with the arrow keys." }
-                @for (at, (row, posting)) in wrong.iter().enumerate() { (error(evaluation, at, row, *posting)) }
+                p.dim { "Those of which the model was surest: it is wrong, or the label is. Open one; hover over a mark, or walk from mark to mark with the arrow keys." }
+                @for (at, row) in wrong.iter().enumerate() { (error(evaluation, at, row)) }
             }
         }
     }
 }
 
-fn error(evaluation: &Evaluation, at: usize, row: &Row, posting: Posting) -> Markup {
+fn error(evaluation: &Evaluation, at: usize, row: &Row) -> Markup {
+    let Row {
+        judged,
+        source,
+        posting,
+    } = *row;
     let explanation = evaluation.classifier.explain(posting);
     let view = View {
         classifier: evaluation.classifier,
@@ -563,10 +557,10 @@ fn error(evaluation: &Evaluation, at: usize, row: &Row, posting: Posting) -> Mar
     html! {
         details.error {
             summary {
-                (chip(&view, row.judged.truth)) " taken for " (chip(&view, row.judged.predicted()))
-                (format!(" ({:.0} %)", row.judged.confidence() * 100.0))
+                (chip(&view, judged.truth)) " taken for " (chip(&view, judged.predicted()))
+                (format!(" ({:.0} %)", judged.confidence() * 100.0))
                 @if let Some(title) = posting.title { ": " (visible(title)) }
-                @if !row.source.is_empty() { span.dim { " · " (visible(row.source)) } }
+                @if !source.is_empty() { span.dim { " · " (visible(source)) } }
             }
             div.ad { (marked(&view, &text, &format!("{at}-"))) }
         }

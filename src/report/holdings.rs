@@ -1,7 +1,6 @@
-//! What a labelled file holds, counted row by row in bounded memory, and its page.
+//! The page about what a labelled file holds.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::BTreeMap;
 
 use maud::{Markup, PreEscaped, html};
 
@@ -12,236 +11,41 @@ use super::prevalence::{self, Share};
 use super::terminal::shortened;
 use crate::classifier::Classifier;
 use crate::evaluation::{self, Confusion};
-use crate::features::Memo;
-use crate::posting::Posting;
-use crate::prediction::Prediction;
-use crate::skills::Lexicon;
-use crate::text::Text;
+use crate::labelling::holdings::{Holdings, Names, PAIRED, TEXTS};
 
-/// Texts remembered to know a repost by; later reposts count as new.
-const TEXTS: usize = 4 << 20;
-/// Names of sources or companies kept apart; past that, the rarer half goes to the others.
-const NAMES: usize = 20_000;
-/// Characters kept of a name.
-const NAME: usize = 60;
 /// Names shown.
 const SHOWN: usize = 20;
 /// Skills shown per label.
 const SKILLS: usize = 15;
 /// Skills whose co-occurrence is shown.
 const TOGETHER: usize = 12;
+/// A month or year with fewer postings is not drawn: its shares would be noise.
+const FEWEST: u64 = 10;
 /// More months than this are summed up to years.
 const MONTHS: usize = 48;
-/// Groups of the lexicon whose name begins so hold duties, which are no skills.
-const DUTY: &str = "duty-";
-
-/// One labelled row, as it is counted.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Sighting {
-    /// The label given, if any.
-    pub label: Option<usize>,
-    /// What the title alone says.
-    pub title_label: Option<usize>,
-    /// What the description alone says.
-    pub content_label: Option<usize>,
-    /// The same for postings of the same words.
-    pub text: u64,
-    /// Months since the year 0, where the row has a date that can be read.
-    pub month: Option<u32>,
-    /// Where the row comes from; empty: unknown.
-    pub source: String,
-    /// Who hires; empty: unknown.
-    pub company: String,
-    /// The entries of the lexicon that the description names, each once.
-    pub skills: Vec<u32>,
-}
-
-impl Sighting {
-    /// Looks at one row. `label` is the one given in the output, which may be none where the
-    /// prediction was too unsure; `date`, `source` and `company` are its columns' values,
-    /// empty where there are none. `memo` saves work from row to row.
-    #[must_use]
-    pub fn new(
-        classifier: &Classifier,
-        posting: Posting,
-        prediction: &Prediction,
-        label: Option<usize>,
-        [date, source, company]: [&str; 3],
-        memo: &mut Memo,
-    ) -> Self {
-        let text = Text::new(posting.description);
-        let space = &classifier.model().content.space;
-        let mut skills: Vec<u32> = space
-            .analyse(&text, memo)
-            .skills
-            .iter()
-            .map(|m| m.skill)
-            .collect();
-        skills.dedup();
-        let name = |name: &str| name.trim().chars().take(NAME).collect();
-        Self {
-            label,
-            title_label: prediction.title_label,
-            content_label: prediction.content_label,
-            text: words_hash(text.as_str()),
-            month: month(date),
-            source: name(source),
-            company: name(company),
-            skills,
-        }
-    }
-}
-
-/// A hash of the words of a text, whatever separates them and however they are cased.
-fn words_hash(text: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    for word in text
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|w| !w.is_empty())
-    {
-        word.to_lowercase().hash(&mut hasher);
-    }
-    hasher.finish()
-}
-
-/// Months since the year 0 of a date that begins with year and month: `2024-05-17`, `2024/5`.
-fn month(date: &str) -> Option<u32> {
-    let mut numbers = date.trim().split(|c: char| !c.is_ascii_digit());
-    let year = numbers
-        .next()
-        .filter(|y| y.len() == 4)?
-        .parse::<u32>()
-        .ok()?;
-    let month = numbers.next()?.parse::<u32>().ok()?;
-    let plausible = (1900..2200).contains(&year) && (1..=12).contains(&month);
-    plausible.then(|| year * 12 + month - 1)
-}
-
-/// Counts over the rows of a labelled file. Its memory does not grow with the rows beyond
-/// some 150 MB.
-#[derive(Debug, Clone)]
-pub struct Holdings {
-    labels: Vec<String>,
-    skill_names: Vec<String>,
-    /// Entry of the lexicon → its place among the skills; none for duties.
-    place_of: Vec<Option<usize>>,
-    rows: u64,
-    unlabelled: u64,
-    reposts: u64,
-    texts: HashSet<u64>,
-    shares: Vec<u64>,
-    months: BTreeMap<u32, Vec<u64>>,
-    sources: Names,
-    companies: Names,
-    /// `demanded[skill][label]`.
-    demanded: Vec<Vec<u64>>,
-    /// Rows that name both skills, lower place first: a triangle, row by row.
-    together: Vec<u32>,
-    /// `titles[title][content]`.
-    titles: Vec<Vec<u64>>,
-}
 
 impl Holdings {
-    /// Nothing counted yet.
+    /// The page about a file that `classifier` labelled. Shares are corrected where it is
+    /// known how this classifier errs.
     #[must_use]
-    pub fn new(labels: &[String], lexicon: &Lexicon) -> Self {
-        let mut skill_names = Vec::new();
-        let mut place = |group: &str, name: &str| {
-            (!group.starts_with(DUTY)).then(|| {
-                skill_names.push(name.to_owned());
-                skill_names.len() - 1
-            })
-        };
-        let entries = lexicon.skills().iter();
-        let place_of = entries.map(|e| place(&e.group, &e.name)).collect();
-        let (n, n_labels) = (skill_names.len(), labels.len());
-        Self {
-            labels: labels.to_vec(),
-            place_of,
-            rows: 0,
-            unlabelled: 0,
-            reposts: 0,
-            texts: HashSet::new(),
-            shares: vec![0; n_labels],
-            months: BTreeMap::new(),
-            sources: Names::new(n_labels),
-            companies: Names::new(n_labels),
-            demanded: vec![vec![0; n_labels]; n],
-            together: vec![0; n * n.saturating_sub(1) / 2],
-            titles: vec![vec![0; n_labels]; n_labels],
-            skill_names,
-        }
-    }
-
-    /// Counts one row; a repost of a text that was seen before only as such.
-    pub fn add(&mut self, row: &Sighting) {
-        self.rows += 1;
-        if self.texts.contains(&row.text) {
-            self.reposts += 1;
-            return;
-        }
-        if self.texts.len() < TEXTS {
-            self.texts.insert(row.text);
-        }
-        if let (Some(title), Some(content)) = (row.title_label, row.content_label) {
-            self.titles[title][content] += 1;
-        }
-        let Some(label) = row.label else {
-            self.unlabelled += 1;
-            return;
-        };
-        self.shares[label] += 1;
-        if let Some(month) = row.month {
-            let n = self.labels.len();
-            self.months.entry(month).or_insert_with(|| vec![0; n])[label] += 1;
-        }
-        self.sources.add(&row.source, label);
-        self.companies.add(&row.company, label);
-        let skills: Vec<usize> = row
-            .skills
-            .iter()
-            .filter_map(|&s| self.place_of.get(s as usize).copied().flatten())
-            .collect();
-        for (n, &b) in skills.iter().enumerate() {
-            self.demanded[b][label] += 1;
-            for &a in &skills[..n] {
-                let pair = self.pair(a, b);
-                self.together[pair] = self.together[pair].saturating_add(1);
-            }
-        }
-    }
-
-    fn pair(&self, a: usize, b: usize) -> usize {
-        let (low, high) = (a.min(b), a.max(b));
-        debug_assert!(low < high && high < self.skill_names.len());
-        high * (high - 1) / 2 + low
-    }
-
-    /// The page. `confusion` is the model's, on rows that it was not trained on; without it,
-    /// shares are counted but not corrected.
-    #[must_use]
-    pub fn page(&self, name: &str, model_id: &str, confusion: Option<&Confusion>) -> String {
+    pub fn page(&self, name: &str, classifier: &Classifier) -> String {
         let body = html! {
             (self.summary(name))
-            (self.share_table(confusion))
+            (self.share_table(classifier))
             (self.over_time())
             (self.by_name("source", &self.sources))
             (self.by_name("company", &self.companies))
             (self.skills())
             (self.pairs())
             (self.title_and_content())
-            footer { p.dim { "Labelled by model " code { (model_id) } ", rolecall " (env!("CARGO_PKG_VERSION")) "." } }
+            footer { p.dim { "Labelled by model " code { (classifier.model_id()) } ", rolecall " (env!("CARGO_PKG_VERSION")) "." } }
         };
         page(
-            &format!("What {name} holds"),
+            &format!("What {} holds", visible(name)),
             self.labels.len().max(2),
             false,
             &body,
         )
-    }
-
-    fn labelled(&self) -> u64 {
-        self.shares.iter().sum()
     }
 
     fn chip(&self, label: usize) -> Markup {
@@ -253,14 +57,31 @@ impl Holdings {
             header {
                 h1 { "What " (visible(name)) " holds" }
                 p { (grouped(self.rows)) " rows: " (grouped(self.reposts)) " reposts of a text that came before, "
-                    (grouped(self.labelled())) " labelled, " (grouped(self.unlabelled)) " without a label." }
+                    (grouped(self.labelled())) " labelled, " (grouped(self.unlabelled)) " without a label"
+                    @if self.errors > 0 { ", " (grouped(self.errors)) " that could not be read" } "." }
                 p.dim { "Reposts are counted once: everything below is about texts of different words."
                     @if self.texts.len() >= TEXTS { " Only reposts of the first " (grouped(TEXTS as u64)) " texts are known." } }
             }
         }
     }
 
-    fn share_table(&self, confusion: Option<&Confusion>) -> Markup {
+    /// How the classifier errs on what was mostly judged, with or without a title; or why
+    /// that is not known.
+    fn confusion(&self, classifier: &Classifier) -> Result<Confusion, &'static str> {
+        if !classifier.is_as_trained() {
+            return Err(
+                "other labels or base rates were asked for than the model was measured with",
+            );
+        }
+        let with_title = 2 * self.titled > self.judged.iter().sum();
+        let counts = classifier.calibration(with_title).confusion.clone();
+        if counts.is_empty() {
+            return Err("this model does not record how it errs; one trained anew does");
+        }
+        Ok(Confusion { counts })
+    }
+
+    fn share_table(&self, classifier: &Classifier) -> Markup {
         let all = self.labelled();
         if all == 0 {
             return html! {};
@@ -277,7 +98,12 @@ impl Holdings {
                 }
             })
             .collect();
-        let corrected = confusion.and_then(|c| prevalence::corrected(&self.shares, c));
+        let corrected = self.confusion(classifier).and_then(|confusion| {
+            prevalence::corrected(&self.judged, &confusion)
+                .ok_or("the model was measured on too few postings")
+        });
+        let why_not = corrected.as_ref().err().copied();
+        let corrected = corrected.ok();
         let values = |shares: &[Share]| shares.iter().map(|s| (s.share, s.low, s.high)).collect();
         let mut bars = vec![Bars {
             name: "counted".to_owned(),
@@ -318,9 +144,13 @@ impl Holdings {
                                 }
                             }
                         }
-                        p.dim { @match corrected {
-                            Some(_) => { "Corrected: the shares that, sent through the model’s known errors, best explain the counts. Their intervals include how well the errors are known." }
-                            None => { "Counted as labelled: the model’s errors are not known here, so nothing is corrected." }
+                        p.dim { @match why_not {
+                            None => {
+                                "Corrected: the shares that, sent through the model’s errors in cross-validation, best explain its judgements"
+                                @if self.judged != self.shares { ", those too unsure for a label included" }
+                                ". Their intervals include how well the errors are known."
+                            }
+                            Some(reason) => { "Counted as labelled, not corrected: " (reason) "." }
                         } }
                     }
                     figure { (PreEscaped(plots::bars("Share of each label", &axis, &self.labels, &bars))) }
@@ -330,9 +160,6 @@ impl Holdings {
     }
 
     fn over_time(&self) -> Markup {
-        if self.months.len() < 2 {
-            return html! {};
-        }
         let by_year = self.months.len() > MONTHS;
         let mut times: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
         for (&month, counts) in &self.months {
@@ -341,6 +168,11 @@ impl Holdings {
                 .entry(time)
                 .or_insert_with(|| vec![0; self.labels.len()]);
             sums.iter_mut().zip(counts).for_each(|(sum, n)| *sum += n);
+        }
+        let all = times.len();
+        times.retain(|_, counts| counts.iter().sum::<u64>() >= FEWEST);
+        if times.len() < 2 {
+            return html! {};
         }
         let name = |t: f64| {
             let t = t.round() as u32;
@@ -387,13 +219,17 @@ impl Holdings {
             range: 0.0..(highest * 1.05).min(1.0),
             ..share_axis("share")
         };
-        let dated: u64 = self.months.values().flatten().sum();
+        let dated: u64 = times.values().flatten().sum();
+        let unit = if by_year { "year" } else { "month" };
         html! {
             section {
                 h2 { "Over time" }
                 figure {
                     (PreEscaped(plots::curves("Share of each label over time", &x, &y, &curves, false)))
-                    figcaption { (grouped(dated)) " dated postings, by " (if by_year { "year" } else { "month" }) ", with 95 % intervals." }
+                    figcaption {
+                        (grouped(dated)) " dated postings, by " (unit) ", with 95 % intervals."
+                        @if all > times.len() { " A " (unit) " with fewer than " (FEWEST) " is left out." }
+                    }
                 }
             }
         }
@@ -478,7 +314,7 @@ impl Holdings {
 
     fn pairs(&self) -> Markup {
         let total = |skill: usize| self.demanded[skill].iter().sum::<u64>();
-        let mut skills: Vec<usize> = (0..self.skill_names.len())
+        let mut skills: Vec<usize> = (0..self.skill_names.len().min(PAIRED))
             .filter(|&s| total(s) > 0)
             .collect();
         skills.sort_by_key(|&s| (std::cmp::Reverse(total(s)), s));
@@ -536,60 +372,6 @@ impl Holdings {
     }
 }
 
-/// Counts per label of the most frequent names.
-#[derive(Debug, Clone)]
-struct Names {
-    counts: HashMap<String, Vec<u64>>,
-    others: Vec<u64>,
-}
-
-impl Names {
-    fn new(n_labels: usize) -> Self {
-        Self {
-            counts: HashMap::new(),
-            others: vec![0; n_labels],
-        }
-    }
-
-    fn add(&mut self, name: &str, label: usize) {
-        if name.is_empty() {
-            return;
-        }
-        if let Some(counts) = self.counts.get_mut(name) {
-            counts[label] += 1;
-            return;
-        }
-        if self.counts.len() >= NAMES {
-            self.forget_half();
-        }
-        let mut counts = vec![0; self.others.len()];
-        counts[label] = 1;
-        self.counts.insert(name.to_owned(), counts);
-    }
-
-    fn forget_half(&mut self) {
-        let rare: Vec<String> = self.top()[NAMES / 2..]
-            .iter()
-            .map(|(name, _)| (*name).to_owned())
-            .collect();
-        for name in rare {
-            let counts = self.counts.remove(&name).unwrap_or_default();
-            self.others
-                .iter_mut()
-                .zip(counts)
-                .for_each(|(sum, n)| *sum += n);
-        }
-    }
-
-    /// From the most frequent to the least; equals by name.
-    fn top(&self) -> Vec<(&str, &Vec<u64>)> {
-        let mut top: Vec<(&str, &Vec<u64>)> =
-            self.counts.iter().map(|(n, c)| (n.as_str(), c)).collect();
-        top.sort_by_key(|(name, counts)| (std::cmp::Reverse(counts.iter().sum::<u64>()), *name));
-        top
-    }
-}
-
 /// The parts of a whole, side by side in the labels' colours.
 fn stacked(counts: &[u64]) -> Markup {
     let all = counts.iter().sum::<u64>().max(1) as f64;
@@ -619,82 +401,6 @@ fn grouped(n: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn holdings() -> Holdings {
-        let lexicon = "version = 1\n[[skill]]\nname = \"SQL\"\ngroup = \"x\"\nspellings = [\"sql\"]\n\
-            [[skill]]\nname = \"runs\"\ngroup = \"duty-x\"\nspellings = [\"runs\"]\n\
-            [[skill]]\nname = \"Go\"\ngroup = \"x\"\nspellings = [\"go\"]\n";
-        Holdings::new(
-            &["A".to_owned(), "B".to_owned()],
-            &Lexicon::parse(lexicon, "small").unwrap(),
-        )
-    }
-
-    fn row(text: u64, label: usize) -> Sighting {
-        Sighting {
-            label: Some(label),
-            text,
-            skills: vec![0, 1, 2],
-            ..Sighting::default()
-        }
-    }
-
-    #[test]
-    fn reposts_are_counted_once() {
-        let mut holdings = holdings();
-        for text in [1, 2, 1, 1, 3] {
-            holdings.add(&row(text, 0));
-        }
-        assert_eq!(
-            (holdings.rows, holdings.reposts, holdings.labelled()),
-            (5, 2, 3)
-        );
-        assert_eq!(words_hash("Run  SQL, daily!"), words_hash("run sql\ndaily"));
-        assert_ne!(words_hash("ab c"), words_hash("a bc"));
-    }
-
-    #[test]
-    fn skills_are_counted_without_duties_and_in_pairs() {
-        let mut holdings = holdings();
-        holdings.add(&row(1, 1));
-        holdings.add(&Sighting {
-            skills: vec![2],
-            ..row(2, 1)
-        });
-        assert_eq!(holdings.skill_names, ["SQL", "Go"]);
-        assert_eq!(holdings.demanded, [[0, 1], [0, 2]]);
-        assert_eq!(holdings.together, [1]);
-    }
-
-    #[test]
-    fn names_stay_bounded_and_none_is_lost() {
-        let mut names = Names::new(2);
-        for n in 0..3 * NAMES {
-            names.add(&format!("name {n}"), n % 2);
-            names.add("frequent", 0);
-        }
-        assert!(names.counts.len() <= NAMES);
-        let kept: u64 = names.counts.values().flatten().sum();
-        assert_eq!(kept + names.others.iter().sum::<u64>(), 6 * NAMES as u64);
-        assert_eq!(names.top()[0], ("frequent", &vec![3 * NAMES as u64, 0]));
-    }
-
-    #[test]
-    fn dates_are_read_by_year_and_month() {
-        let check = |date: &str, expected: Option<(u32, u32)>| {
-            assert_eq!(
-                month(date).map(|m| (m / 12, m % 12 + 1)),
-                expected,
-                "{date}"
-            );
-        };
-        check("2024-05-17", Some((2024, 5)));
-        check(" 2019/12", Some((2019, 12)));
-        check("2024-01-02T03:04:05Z", Some((2024, 1)));
-        check("17.05.2024", None);
-        check("2024-13-01", None);
-        check("", None);
-    }
 
     #[test]
     fn digits_are_grouped_in_threes() {

@@ -174,7 +174,8 @@ pub fn matrix(
     cells: &[Vec<(String, f64, RGBColor)>],
 ) -> String {
     let longest = pixels(rows.1.iter().map(|r| r.width()).max().unwrap_or(0));
-    let (left, top, height) = (longest * 8 + 50, 52, 34);
+    let left = (longest * 8 + 50).max(pixels(rows.0.width()) * 8 + 24);
+    let (top, height) = (52, 34);
     let width = ((WIDTH.cast_signed() - left - 8) / pixels(columns.1.len().max(1))).clamp(1, 110);
     let size = (WIDTH, (top + height * pixels(rows.1.len()) + 8) as u32);
     draw(title, size, |area| {

@@ -80,6 +80,11 @@ pub(super) fn calibrate_at(
         temperature,
         shares: shares(&judged, n_labels),
         reliability: reliability(&judged),
+        confusion: if judged.is_empty() {
+            Vec::new()
+        } else {
+            evaluation::confusion(&judged, n_labels).counts
+        },
     };
     (calibration, judged)
 }

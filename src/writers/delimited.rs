@@ -1,7 +1,21 @@
 //! Verdicts as the last fields of a delimited record.
 
+use std::borrow::Cow;
+
 use super::{Appended, Verdict, write_share};
 use crate::readers::delimited::write_value;
+
+/// A value as a cell that no spreadsheet runs, where the columns are guarded: one that
+/// begins with `=`, `+`, `-`, `@`, tab or carriage return gets an apostrophe before it,
+/// with which a spreadsheet takes it as text (OWASP, CSV injection).
+#[must_use]
+pub fn guarded<'v>(value: &'v str, columns: &Appended) -> Cow<'v, str> {
+    if columns.guarded && value.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        Cow::Owned(format!("'{value}"))
+    } else {
+        Cow::Borrowed(value)
+    }
+}
 
 /// Writes the fields of a verdict, each after a delimiter, without the line end.
 pub fn write(verdict: &Verdict, columns: &Appended, delimiter: u8, out: &mut Vec<u8>) {
@@ -15,7 +29,7 @@ pub fn before_status(verdict: &Verdict, columns: &Appended, delimiter: u8, out: 
     let label = |label: Option<usize>, out: &mut Vec<u8>| {
         out.push(delimiter);
         if let Some(label) = label {
-            write_value(&columns.labels[label], delimiter, out);
+            write_value(&guarded(&columns.labels[label], columns), delimiter, out);
         }
     };
     label(verdict.label, out);
@@ -37,7 +51,7 @@ pub fn before_status(verdict: &Verdict, columns: &Appended, delimiter: u8, out: 
     }
     if columns.terms {
         out.push(delimiter);
-        write_value(&verdict.terms, delimiter, out);
+        write_value(&guarded(&verdict.terms, columns), delimiter, out);
     }
     out.push(delimiter);
 }

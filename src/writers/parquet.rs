@@ -1,6 +1,7 @@
 //! Labelled rows as Parquet.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
@@ -13,7 +14,7 @@ use parquet::file::properties::WriterProperties;
 
 use super::target::Target;
 use super::{Appended, Verdict};
-use crate::columns::{Chosen, Field};
+use crate::columns::{About, Chosen, Field};
 use crate::error::{Error, Result};
 use crate::labelling::plan::Plan;
 use crate::readers::chunks::Chunk;
@@ -223,6 +224,36 @@ impl<'a> Postings<'a> {
             }
         }
     }
+}
+
+/// Date, source and company of every row, as text.
+///
+/// # Errors
+/// [`Error::Data`] for a type that has no text.
+pub fn about(rows: &RecordBatch, about: &About, names: &[String]) -> Result<Vec<[String; 3]>> {
+    let fields = [&about.date, &about.source, &about.company];
+    let mut columns: Vec<usize> = fields
+        .iter()
+        .flat_map(|f| f.iter().map(|f| f.column))
+        .collect();
+    columns.sort_unstable();
+    columns.dedup();
+    if columns.is_empty() {
+        return Ok(vec![<[String; 3]>::default(); rows.num_rows()]);
+    }
+    let projected = rows.project(&columns).map_err(|e| Error::Data {
+        origin: "Parquet".to_owned(),
+        line: None,
+        reason: e.to_string(),
+    })?;
+    let mut chunk = Chunk::default();
+    to_lines(&projected, &mut chunk)?;
+    let of_row = |record: &Range<usize>| {
+        let line = String::from_utf8_lossy(&chunk.bytes[record.clone()]);
+        let object = Row::Object(json::members(&line).unwrap_or_default());
+        fields.map(|f| object.joined(names, f).unwrap_or_default().into_owned())
+    };
+    Ok(chunk.records.iter().map(of_row).collect())
 }
 
 fn joined(arrays: &[ArrayRef], row: usize) -> Cow<'_, str> {

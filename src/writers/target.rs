@@ -26,6 +26,15 @@ impl Destination {
         }
     }
 
+    /// The file, if it is one.
+    #[must_use]
+    pub fn file(&self) -> Option<&PathBuf> {
+        match self {
+            Self::Stdout => None,
+            Self::File(path) => Some(path),
+        }
+    }
+
     /// The name beside it under which its first part is written.
     #[must_use]
     pub fn partial(&self) -> Option<PathBuf> {
