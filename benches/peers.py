@@ -114,6 +114,26 @@ def prepare(train, test, work, megabytes):
     (work / "sizes.json").write_text(json.dumps(sizes))
 
 
+def grow(work, megabytes):
+    """Writes the ads over and over, to about so many megabytes in all; gives how many."""
+    head, _, body = (work / "ads.csv").read_bytes().partition(b"\n")
+    with open(work / "grown.csv", "wb") as file:
+        file.write(head + b"\n")
+        left = int(megabytes * MB)
+        while left > len(body):
+            left -= file.write(body)
+        file.write(body[: end_of_record(body, left)])
+        return file.tell() / MB
+
+
+def end_of_record(body, about):
+    """The end of the last whole record within the first `about` bytes."""
+    end = body.rfind(b"\n", 0, about)
+    while end > 0 and body.count(b'"', 0, end) % 2:
+        end = body.rfind(b"\n", 0, end)
+    return end + 1
+
+
 # ---- the peers, each in a process of the virtual environment ---------------------------
 
 
@@ -288,6 +308,8 @@ def worker(name, work, arguments):
         return predict(work, arguments[0], float(arguments[1]))
     if name == "accuracy":
         return peers_accuracy(work)
+    if name == "grow":
+        return grow(work, float(arguments[0]))
     if name == "objective":
         return objective()
     if name == "versions":
@@ -479,29 +501,14 @@ class Bench:
         self.keep("accuracy", scores)
 
     def curve(self):
-        head, _, body = (self.work / "ads.csv").read_bytes().partition(b"\n")
-        grown, points = self.work / "grown.csv", []
-        megabytes = 1
+        points, megabytes = [], 1
         while megabytes <= self.options.curve_mb:
-            with open(grown, "wb") as file:
-                file.write(head + b"\n")
-                size = 0
-                while size < megabytes * MB:
-                    end = len(body) if megabytes * MB - size >= len(body) else cut(body, megabytes * MB - size)
-                    size += file.write(body[:end])
+            size = self.ask("grow", str(megabytes))
             seconds, peak = self.rolecall("label", "grown.csv", "-o", os.devnull, "-q")
-            points.append({"mb": size / MB, "seconds": seconds, "peak_mb": peak})
+            points.append({"mb": size, "seconds": seconds, "peak_mb": peak})
             megabytes *= 4
-        grown.unlink()
+        (self.work / "grown.csv").unlink(missing_ok=True)
         self.keep("curve", points)
-
-
-def cut(body, about):
-    """The end of the last whole record within the first `about` bytes."""
-    end = body.rfind(b"\n", 0, about)
-    while end > 0 and body.count(b'"', 0, end) % 2:
-        end = body.rfind(b"\n", 0, end)
-    return end + 1 if end > 0 else body.find(b"\n") + 1
 
 
 def summary(values):
