@@ -1,59 +1,54 @@
 //! How fast a posting becomes a label, and each stage on the way, on one thread.
 //!
-//! The postings are those of `datasets/postings.csv`, all texts are made from them in a
-//! fixed way. Throughput is in bytes of the descriptions.
+//! Throughput is in bytes of the descriptions; see `postings` for what they are.
 
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use rolecall::columns::Wishes;
 use rolecall::features::{Analysis, Memo};
+use rolecall::readers::{ReadOptions, records::Records};
 use rolecall::text::Text;
-use rolecall::{Classifier, Posting, Scratch, token};
+use rolecall::writers::{self, Appended, Verdict};
+use rolecall::{Classifier, Posting, Scratch, language, token};
 
-/// The descriptions of the shipped postings.
-fn descriptions() -> Vec<String> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/datasets/postings.csv");
-    let mut rows = csv::Reader::from_path(path).expect("the dataset is part of the project");
-    let headers = rows.headers().expect("it has a header").clone();
-    let at = headers.iter().position(|name| name == "description");
-    let at = at.expect("it has descriptions");
-    let rows = rows.records().map(|row| row.expect("a row")[at].to_owned());
-    rows.collect()
-}
-
-/// Ads of about `bytes` bytes, each of several descriptions.
-fn ads(descriptions: &[String], bytes: usize) -> Vec<String> {
-    let mut ads = vec![String::new()];
-    for description in descriptions.iter().cycle().take(descriptions.len() * 4) {
-        let ad = ads.last_mut().expect("there is one");
-        ad.push_str(description);
-        ad.push_str("\n\n");
-        if ad.len() >= bytes {
-            ads.push(String::new());
-        }
-    }
-    ads.pop();
-    ads
-}
-
-/// The same as a web page has it.
-fn html(ad: &str) -> String {
-    let lines = ad.lines().filter(|line| !line.trim().is_empty());
-    let item = |line: &str| format!("<li><b>{}</b></li>\n", line.replace('&', "&amp;"));
-    format!(
-        "<div><ul>{}</ul></div>",
-        lines.map(item).collect::<String>()
-    )
-}
+mod postings;
 
 fn total(ads: &[String]) -> Throughput {
     Throughput::Bytes(ads.iter().map(|ad| ad.len() as u64).sum())
 }
 
+fn reading(c: &mut Criterion) {
+    let csv = postings::csv(4_000_000);
+    let directory = tempfile::tempdir().expect("there is room");
+    let path = directory.path().join("postings.csv");
+    std::fs::write(&path, &csv).expect("there is room");
+    let mut group = c.benchmark_group("read");
+    group.throughput(Throughput::Bytes(csv.len() as u64));
+    group.bench_function("records", |b| {
+        b.iter(|| {
+            let records = Records::open(&path, &ReadOptions::default(), &Wishes::default());
+            records
+                .expect("it opens")
+                .map(|r| r.expect("a row").text.len())
+                .sum::<usize>()
+        });
+    });
+    group.bench_function("the csv crate, bare", |b| {
+        b.iter(|| {
+            let mut rows = csv::Reader::from_path(&path).expect("it opens");
+            let mut row = csv::ByteRecord::new();
+            while rows.read_byte_record(&mut row).expect("a row") {
+                black_box(&row);
+            }
+        });
+    });
+}
+
 fn stages(c: &mut Criterion) {
     let classifier = Classifier::embedded().expect("the model opens");
     let scorer = &classifier.model().content;
-    let ads = ads(&descriptions(), 4000);
+    let ads = postings::ads(4000);
     let mut group = c.benchmark_group("stage");
     group.throughput(total(&ads));
     group.bench_function("text", |b| {
@@ -104,18 +99,50 @@ fn stages(c: &mut Criterion) {
             }
         });
     });
+    group.bench_function("language", |b| {
+        b.iter(|| {
+            for (text, analysis) in texts.iter().zip(&readings) {
+                let words = &analysis.words;
+                let n = words.tokens.len();
+                black_box(language::detect_among(text.as_str(), n, words.functional));
+            }
+        });
+    });
+    let verdicts: Vec<Verdict> = ads.iter().map(|ad| verdict(&classifier, ad)).collect();
+    let appended = Appended::new(&classifier, "", false);
+    let mut out = Vec::new();
+    group.bench_function("write", |b| {
+        b.iter(|| {
+            out.clear();
+            for (ad, verdict) in ads.iter().zip(&verdicts) {
+                out.extend_from_slice(ad.as_bytes());
+                writers::delimited::write(verdict, &appended, b',', &mut out);
+            }
+            black_box(&out);
+        });
+    });
+}
+
+fn verdict(classifier: &Classifier, ad: &str) -> Verdict {
+    let prediction = classifier.classify(Posting::untitled(ad));
+    Verdict {
+        label: prediction.label,
+        status: prediction.status.as_str().into(),
+        prediction: Some(prediction),
+        terms: String::new(),
+    }
 }
 
 fn classify(c: &mut Criterion) {
     let classifier = Classifier::embedded().expect("the model opens");
-    let descriptions = descriptions();
-    let short = descriptions
+    let shipped = postings::shipped();
+    let short = shipped
         .iter()
-        .filter_map(|d| d.split_inclusive(". ").next());
-    let long = ads(&descriptions, 4000);
+        .filter_map(|e| e.description.split_inclusive(". ").next());
+    let long = postings::ads(4000);
     let kinds = [
         ("short", short.map(str::to_owned).collect::<Vec<String>>()),
-        ("html", long.iter().map(|ad| html(ad)).collect()),
+        ("html", long.iter().map(|ad| postings::html(ad)).collect()),
         ("long", long),
     ];
     let mut group = c.benchmark_group("classify");
@@ -150,5 +177,5 @@ fn opening(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, stages, classify, opening);
+criterion_group!(benches, reading, stages, classify, opening);
 criterion_main!(benches);

@@ -16,6 +16,7 @@ use crate::prior;
 use crate::training::dataset::{self, DataOptions};
 
 mod audit;
+mod bench;
 mod classify;
 mod completions;
 mod data;
@@ -49,6 +50,7 @@ enum Command {
     Train(train::Arguments),
     Evaluate(evaluate::Arguments),
     Audit(audit::Arguments),
+    Bench(bench::Arguments),
     Model(model::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -197,6 +199,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(Cli {
             command: Command::Audit(arguments),
         }) => audit::run(&arguments).map(|()| Exit::Done),
+        Ok(Cli {
+            command: Command::Bench(arguments),
+        }) => bench::run(&arguments).map(|()| Exit::Done),
         Ok(Cli {
             command: Command::Model(arguments),
         }) => model::run(&arguments).map(|()| Exit::Done),

@@ -33,11 +33,13 @@
 //! and [`labelling`] takes them through the flow to [`writers`], at any size.
 //!
 //! Beside the flow stand [`training`], which makes models, [`evaluation`], which measures
-//! them, and [`audit`], which looks for wrong labels; `report` draws what they say.
+//! them, [`audit`], which looks for wrong labels, and [`bench`], which measures how fast all
+//! of it is; `report` draws what they say.
 //! Nothing here prints or exits.
 
 pub mod ad;
 pub mod audit;
+pub mod bench;
 pub mod classifier;
 #[cfg(feature = "cli")]
 pub mod cli;

@@ -400,7 +400,7 @@ fn line_name(line: &Line) -> String {
 }
 
 /// A bar that grows to the right, to an eighth of a column.
-fn bar(columns: f64) -> String {
+pub(crate) fn bar(columns: f64) -> String {
     const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let eighths = (columns * 8.0).round() as usize;
     "█".repeat(eighths / 8) + PARTS[eighths % 8]

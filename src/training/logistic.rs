@@ -858,6 +858,16 @@ mod tests {
         DatasetBase::new(records, Array1::from_vec(targets))
     }
 
+    /// The sparse objective at the optimum is that of scikit-learn 1.9 on the same matrix,
+    /// LogisticRegression(C=1, tol=1e-12): `benches/peers.py` makes and fits it.
+    #[test]
+    fn the_objective_is_scikit_learns_on_a_large_matrix() {
+        let params = LogisticParams::new(4).gradient_tolerance(1e-6);
+        let fitted = params.fit(&synthetic(1000)).unwrap();
+        let cost = fitted.convergence.cost;
+        assert!((cost - 1_088.039_465_308_04).abs() < 1e-6, "{cost}");
+    }
+
     /// Time a non-zero and iteration stays the same from 1,000 to 100,000 rows of 20,000
     /// features. Run with `cargo test --release --lib near_linear -- --ignored --nocapture`.
     #[test]
