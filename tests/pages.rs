@@ -380,7 +380,7 @@ fn six_labels_of_a_companys_own_get_an_evaluation() {
     let examples: Vec<Example> = (0..240)
         .map(|n: usize| {
             let (word, label) = words[n % 6];
-            let mistaken = usize::from(n % 13 == 0);
+            let mistaken = usize::from(n.is_multiple_of(13));
             Example {
                 title: format!("Post <{n}>"),
                 description: format!(

@@ -51,6 +51,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             title: arguments.title.clone(),
             ignore_title: arguments.ignore_title,
             replace: true,
+            label: None,
         },
         seconds: arguments.seconds,
         threads: threads(arguments.threads)?,
