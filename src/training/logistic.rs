@@ -862,7 +862,7 @@ mod tests {
     /// LogisticRegression(C=1, tol=1e-12): `benches/peers.py` makes and fits it.
     #[test]
     fn the_objective_is_scikit_learns_on_a_large_matrix() {
-        let params = LogisticParams::new(4).gradient_tolerance(1e-6);
+        let params = LogisticParams::new(4).gradient_tolerance(1e-4);
         let fitted = params.fit(&synthetic(1000)).unwrap();
         let cost = fitted.convergence.cost;
         assert!((cost - 1_088.039_465_308_04).abs() < 1e-6, "{cost}");
