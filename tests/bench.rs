@@ -1,4 +1,5 @@
 //! `rolecall bench` as a stranger uses it.
+#![cfg(feature = "cli")]
 
 use std::process::{Command, Output};
 

@@ -1,4 +1,5 @@
 //! The command as a stranger uses it: what it prints, complains about and returns.
+#![cfg(feature = "cli")]
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -8,6 +8,7 @@
 //! ```
 //!
 //! keeps the new scores and draws again. An ordinary run compares.
+#![cfg(feature = "cli")]
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,5 @@
 //! `rolecall label` as a stranger uses it: every format, every option, every bad input.
+#![cfg(feature = "cli")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! Explanations and reports as they are looked at. `PAGES=DIR cargo test --test pages` also
 //! writes the pages into a directory, for `tests/browser/check.py` to open.
+#![cfg(feature = "cli")]
 
 use std::sync::Arc;
 

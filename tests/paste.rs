@@ -1,4 +1,5 @@
 //! The prompt on a real terminal: a line far longer than line mode could hold arrives whole.
+#![cfg(feature = "cli")]
 #![cfg(unix)]
 
 use std::fs::File;

@@ -1,5 +1,6 @@
 //! The README's picture is what the command prints. `UPDATE_PICTURE=1 cargo test --test picture`
 //! draws it anew, after a change that is meant.
+#![cfg(feature = "cli")]
 
 use std::process::Command;
 

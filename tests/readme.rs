@@ -1,5 +1,6 @@
 //! What the README shows is what the command prints. After a change that is meant,
 //! `UPDATE_README=1 cargo test --test readme` writes the new answers into it.
+#![cfg(feature = "cli")]
 
 use std::process::Command;
 

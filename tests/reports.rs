@@ -1,4 +1,5 @@
 //! The pages that commands write, and cells that a spreadsheet may open.
+#![cfg(feature = "cli")]
 
 use std::path::Path;
 use std::process::{Command, Output};

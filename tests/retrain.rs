@@ -1,4 +1,5 @@
 //! `train`, `evaluate`, `audit` and `model` as a stranger uses them.
+#![cfg(feature = "cli")]
 
 use std::path::Path;
 use std::process::{Command, Output};
