@@ -69,12 +69,12 @@ impl DataArguments {
 
 fn said(dataset: Dataset) -> Dataset {
     for columns in &dataset.columns {
-        anstream::eprintln!("{columns}");
+        tell!("{columns}");
     }
     let mut folded = dataset.folded.clone();
     folded.sort_by_key(|(_, _, n)| std::cmp::Reverse(*n));
     for (value, label, n) in folded.iter().take(20) {
-        anstream::eprintln!("{n} rows labelled `{value}` count as {label}");
+        tell!("{n} rows labelled `{value}` count as {label}");
     }
     for (why, n) in &dataset.left_out {
         warn(&format!("{n} rows {why} are left out"));
