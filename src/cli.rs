@@ -15,6 +15,14 @@ use crate::posting::Posting;
 use crate::prior;
 use crate::training::dataset::{self, DataOptions};
 
+/// Says something on standard error. That nobody listens is no reason to stop.
+macro_rules! tell {
+    ($($said:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(anstream::stderr(), $($said)*);
+    }};
+}
+
 mod audit;
 mod bench;
 mod classify;
@@ -22,6 +30,7 @@ mod completions;
 mod data;
 mod evaluate;
 mod label;
+mod limits;
 mod man;
 mod model;
 mod paste;
@@ -113,7 +122,7 @@ impl ModelArguments {
         let prior = classifier.estimate_prior(postings);
         let shares = classifier.labels().iter().zip(&prior);
         let shares: Vec<String> = shares.map(|(l, q)| format!("{l}={q:.4}")).collect();
-        anstream::eprintln!(
+        tell!(
             "base rates estimated from {} postings: --prior {}",
             examples.len(),
             shares.join(",")
@@ -142,7 +151,7 @@ pub enum Exit {
     Failed = 2,
     /// Finished, but a required score was missed, or a better model stayed.
     Missed = 3,
-    /// Stopped by Ctrl-C.
+    /// Stopped by Ctrl-C, or asked to end.
     Interrupted = 130,
 }
 
@@ -170,6 +179,8 @@ type Outcome = std::result::Result<(), Failure>;
 /// Runs the command with its arguments, the program's name first; prints, and returns how
 /// it ended.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    #[cfg(feature = "parquet")]
+    keep_quiet_about_damage();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let parsed = command()
         .try_get_matches_from(&arguments)
@@ -220,6 +231,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     }
 }
 
+/// What the Parquet library panics at is told as an error, and not twice.
+#[cfg(feature = "parquet")]
+fn keep_quiet_about_damage() {
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !crate::readers::parquet::is_reading() {
+            told(panic);
+        }
+    }));
+}
+
 fn command() -> clap::Command {
     Cli::command().version(version())
 }
@@ -235,12 +257,12 @@ fn version() -> String {
 
 fn complain(message: &str) {
     let style = anstyle::AnsiColor::Red.on_default().bold();
-    anstream::eprintln!("{style}error:{style:#} {message}");
+    tell!("{style}error:{style:#} {message}");
 }
 
 fn warn(message: &str) {
     let style = anstyle::AnsiColor::Yellow.on_default().bold();
-    anstream::eprintln!("{style}warning:{style:#} {message}");
+    tell!("{style}warning:{style:#} {message}");
 }
 
 /// Prints help, version, or what is wrong with the arguments – or what was probably meant.

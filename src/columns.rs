@@ -337,12 +337,14 @@ impl Search<'_> {
     }
 
     fn by_name(&self, name: &str) -> Option<Field> {
-        let column = self.names.iter().position(|n| n == name)?;
-        Some(self.field(column))
+        let is = |i: &usize| self.names[*i] == name && !self.written.contains(i);
+        (0..self.names.len())
+            .find(is)
+            .map(|column| self.field(column))
     }
 
     fn is_lever(&self) -> bool {
-        let has = |name: &str| self.names.iter().any(|n| n == name);
+        let has = |name: &str| self.by_name(name).is_some();
         has("text") && !has("title") && (has("descriptionPlain") || has("lists"))
     }
 
@@ -625,6 +627,13 @@ mod tests {
             [2, 3, 4, 5]
         );
         assert_eq!(written(&names("role,role_status,model")), [0; 0]);
+        check(
+            "role,lists,role_status,model_id,text,description",
+            &[
+                "text: description (by its name)",
+                "title: none found; the text alone is judged",
+            ],
+        );
     }
 
     #[track_caller]

@@ -82,6 +82,9 @@ pub enum Error {
     /// Base rates that cannot be read.
     #[error("--prior: {0}")]
     Prior(String),
+    /// Limits that cannot be kept.
+    #[error("{0}")]
+    Limit(String),
     /// Labels asked for that the model does not have.
     #[error("the model has no label `{asked}`; its labels are {}", .known.join(", "))]
     UnknownLabel {

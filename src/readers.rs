@@ -14,6 +14,7 @@ pub mod compression;
 pub mod delimited;
 pub mod encoding;
 pub mod json;
+pub mod limits;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 pub mod records;
@@ -22,6 +23,7 @@ pub mod xml;
 use chunks::{Chunk, Chunker, Framing, Position, Stopped};
 use compression::{Compression, Counted};
 use encoding::Charset;
+use limits::{Limits, size};
 
 /// How much of a file is looked at to recognise what it is.
 const HEAD: usize = 1 << 20;
@@ -68,6 +70,8 @@ pub struct ReadOptions {
     pub no_header: bool,
     /// The encoding.
     pub charset: Option<Charset>,
+    /// What it may hold.
+    pub limits: Limits,
 }
 
 /// Where postings come from.
@@ -200,6 +204,7 @@ pub struct Input {
     source: Source,
     first: Option<Batch>,
     packed: Option<Arc<AtomicU64>>,
+    limits: Limits,
 }
 
 enum Source {
@@ -269,23 +274,21 @@ impl Input {
         let compression = Compression::of(&magic);
         let counted = Counted::new(io::Cursor::new(magic).chain(raw), Arc::clone(read));
         let mut unpacked = compression
-            .decoder(counted)
-            .map_err(|e| refuse(compression.explain(&e)))?;
+            .decoder(counted, &options.limits)
+            .map_err(|e| refuse(compression.explain(&e, &options.limits)))?;
         let mut head = Vec::new();
         // An error behind the first bytes is met again when reading arrives there.
         let failed = take(&mut unpacked, HEAD, &mut head).err();
         if head.is_empty() {
-            let reason = failed
-                .map_or("it is empty; there are no postings in it".to_owned(), |e| {
-                    compression.explain(&e)
-                });
+            let empty = "it is empty; there are no postings in it".to_owned();
+            let reason = failed.map_or(empty, |e| compression.explain(&e, &options.limits));
             return Err(refuse(reason));
         }
         if let Some((_, advice)) = FOREIGN.iter().find(|(magic, _)| head.starts_with(magic)) {
             return Err(refuse((*advice).to_owned()));
         }
         if head.starts_with(b"PAR1") {
-            return Self::parquet(origin, compression, read);
+            return Self::parquet(origin, compression, options, read);
         }
         let charset = options.charset.unwrap_or_else(|| Charset::detect(&head));
         let sample = decoded(charset, &head);
@@ -309,13 +312,21 @@ impl Input {
             source: Source::Xml(xml::Jobs::empty()),
             first: None,
             packed,
+            limits: options.limits,
         };
         input.recognise(&sample, whole, text, options)?;
+        let wide = options.limits.check_columns(input.columns.len());
+        wide.map_err(refuse)?;
         Ok(input)
     }
 
     #[cfg(feature = "parquet")]
-    fn parquet(origin: &Origin, compression: Compression, read: &Arc<AtomicU64>) -> Result<Self> {
+    fn parquet(
+        origin: &Origin,
+        compression: Compression,
+        options: &ReadOptions,
+        read: &Arc<AtomicU64>,
+    ) -> Result<Self> {
         let name = origin.name();
         let Origin::File(path) = origin else {
             let reason = "a Parquet file cannot be read from a stream; give its name".to_owned();
@@ -328,7 +339,9 @@ impl Input {
             );
             return Err(data(&name, None, reason));
         }
-        let rows = parquet::Rows::open(path, read)?;
+        let rows = parquet::Rows::open(path, &options.limits, read)?;
+        let wide = options.limits.check_columns(rows.names().len());
+        wide.map_err(|reason| data(&name, None, reason))?;
         Ok(Self {
             origin: origin.clone(),
             format: Format::Parquet,
@@ -341,11 +354,17 @@ impl Input {
             source: Source::Parquet(rows),
             first: None,
             packed: None,
+            limits: options.limits,
         })
     }
 
     #[cfg(not(feature = "parquet"))]
-    fn parquet(origin: &Origin, _: Compression, _: &Arc<AtomicU64>) -> Result<Self> {
+    fn parquet(
+        origin: &Origin,
+        _: Compression,
+        _: &ReadOptions,
+        _: &Arc<AtomicU64>,
+    ) -> Result<Self> {
         let reason =
             "it is a Parquet file, and this rolecall was built without the feature `parquet`";
         Err(data(&origin.name(), None, reason.to_owned()))
@@ -384,6 +403,7 @@ impl Input {
             source: Source::Xml(xml::Jobs::empty()),
             first: None,
             packed: None,
+            limits: Limits::default(),
         }
     }
 
@@ -415,7 +435,7 @@ impl Input {
             Some(b'<') if options.delimiter.is_none() => {
                 self.format = Format::XmlFeed;
                 self.feed = true;
-                self.source = Source::Xml(xml::Jobs::new(text));
+                self.source = Source::Xml(xml::Jobs::new(text, options.limits));
             }
             Some(b'{' | b'[') if options.delimiter.is_none() => {
                 let (format, framing, skip) = json_framing(sample, whole);
@@ -426,7 +446,8 @@ impl Input {
                 take(&mut text, skip, &mut skipped).map_err(|e| cannot_read(&self.origin, e))?;
                 let position = Position::START.after(&skipped, 0);
                 let packed = self.packed.clone();
-                self.source = Source::Text(Chunker::new(text, framing, position, packed));
+                self.source =
+                    Source::Text(Chunker::new(text, framing, position, packed, self.limits));
             }
             _ => {
                 let delimiter = options
@@ -435,7 +456,7 @@ impl Input {
                 self.format = Format::Delimited(delimiter);
                 let framing = Framing::Delimited(delimiter);
                 let packed = self.packed.clone();
-                let mut chunker = Chunker::new(text, framing, Position::START, packed);
+                let mut chunker = Chunker::new(text, framing, Position::START, packed, self.limits);
                 self.read_header(&mut chunker, delimiter, sample, options)?;
                 self.source = Source::Text(chunker);
                 return Ok(());
@@ -443,7 +464,7 @@ impl Input {
         }
         let mut first = Batch::default();
         if self.read_into(&mut first)? {
-            self.columns = keys(&first.chunk);
+            self.columns = keys(&first.chunk, self.limits.columns);
             self.first = Some(first);
         }
         Ok(())
@@ -557,20 +578,23 @@ impl Input {
                 Box::new(file)
             } else {
                 let counted = Counted::new(file, Arc::clone(&count));
-                let unpacked = self.compression.decoder(counted).map_err(io)?;
+                let unpacked = self
+                    .compression
+                    .decoder(counted, &self.limits)
+                    .map_err(io)?;
                 let mut text = self.charset.decoder(unpacked);
                 io::copy(&mut text.by_ref().take(position.byte), &mut io::sink()).map_err(io)?;
                 text
             };
         let packed = (self.compression != Compression::None).then_some(count);
         self.first = None;
-        self.source = Source::Text(Chunker::new(text, framing, position, packed));
+        self.source = Source::Text(Chunker::new(text, framing, position, packed, self.limits));
         Ok(())
     }
 
     fn xml_error(&self, error: &xml::Broken) -> Error {
         let reason = match &error.io {
-            Some(io) => self.compression.explain(io),
+            Some(io) => self.compression.explain(io, &self.limits),
             None => error.reason.clone(),
         };
         data(&self.origin.name(), Some(error.line), reason)
@@ -582,7 +606,7 @@ impl Input {
             Stopped::Io(error) if self.compression == Compression::None => {
                 cannot_read(&self.origin, error)
             }
-            Stopped::Io(error) => data(&name, None, self.compression.explain(&error)),
+            Stopped::Io(error) => data(&name, None, self.compression.explain(&error, &self.limits)),
             Stopped::CutOff { at, inside } => data(
                 &name,
                 Some(at.line),
@@ -598,9 +622,9 @@ impl Input {
                 &name,
                 Some(at.line),
                 format!(
-                    "one record unpacks to more than {} MB, and the file to more than {} times its size; if this is no decompression bomb, unpack it first",
-                    chunks::LARGEST_RECORD >> 20,
-                    chunks::BOMB
+                    "one record unpacks to more than {}, and the file to more than {} times its size; if this is no decompression bomb, raise --max-ratio, or unpack it first",
+                    size(self.limits.row as u64),
+                    self.limits.ratio
                 ),
             ),
         }
@@ -710,8 +734,8 @@ fn json_framing(sample: &[u8], whole: bool) -> (Format, Framing, usize) {
     (Format::JsonFeed, Framing::Values, 0)
 }
 
-/// The keys of the first objects, in order of appearance.
-fn keys(chunk: &Chunk) -> Vec<String> {
+/// The keys of the first objects, in order of appearance, hardly more than `most`.
+fn keys(chunk: &Chunk, most: usize) -> Vec<String> {
     const LOOKED_AT: usize = 100;
     let mut keys: Vec<String> = Vec::new();
     for range in chunk.records.iter().take(LOOKED_AT) {
@@ -719,7 +743,7 @@ fn keys(chunk: &Chunk) -> Vec<String> {
             .ok()
             .and_then(|text| json::members(text).ok());
         for (key, _) in members.unwrap_or_default() {
-            if !keys.iter().any(|known| *known == key) {
+            if keys.len() <= most && !keys.iter().any(|known| *known == key) {
                 keys.push(key.into_owned());
             }
         }

@@ -99,7 +99,10 @@ impl<'a> Text<'a> {
     /// [`Text::source_span`] leads back from. Empty where all of it was removed.
     #[must_use]
     pub fn clean_span(&self, span: Range<usize>) -> Range<usize> {
-        if self.pieces.is_empty() || span.is_empty() {
+        if span.is_empty() || self.clean.is_empty() {
+            return 0..0;
+        }
+        if self.pieces.is_empty() {
             return span;
         }
         let begin = self.pieces.partition_point(|p| p.source.end <= span.start);
@@ -401,5 +404,18 @@ mod tests {
         );
         check_span("&lt;p&gt;R&amp;amp;D&lt;/p&gt;", "R&D", "R&amp;amp;D");
         check_span("plain Python", "Python", "Python");
+    }
+
+    #[test]
+    fn what_was_removed_stands_nowhere_in_the_cleaned_text() {
+        for source in [
+            "<script>var x;</script>",
+            "<p>seen</p><script>var x;</script>",
+        ] {
+            let text = Text::new(source);
+            let script = source.find("var").unwrap();
+            assert_eq!(text.clean_span(script..script + 4), 0..0);
+            assert_eq!(text.clean_span(source.len()..source.len()), 0..0);
+        }
     }
 }

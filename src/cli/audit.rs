@@ -61,7 +61,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let found = match &arguments.model {
         None => {
             let trained = training::fit(&corpus, &TrainingOptions::default())?;
-            anstream::eprintln!(
+            tell!(
                 "{} rows judged by models trained without them",
                 trained.judged.len()
             );
@@ -74,7 +74,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         }
         Some(path) => by_model(arguments, &corpus, path, threads)?,
     };
-    anstream::eprintln!("{} labels look wrong", found.len());
+    tell!("{} labels look wrong", found.len());
     let shown = &found[..arguments.limit.unwrap_or(found.len()).min(found.len())];
     if arguments.json {
         print_json(shown)
@@ -96,11 +96,11 @@ fn by_model(
     let rows: Vec<usize> = (0..corpus.rows.len()).filter(is_fresh).collect();
     let left_out = corpus.rows.len() - rows.len();
     if left_out > 0 {
-        anstream::eprintln!("{left_out} rows left out: the model was trained on them");
+        tell!("{left_out} rows left out: the model was trained on them");
     }
     let examples: Vec<&Example> = rows.iter().map(|&row| corpus.example(row)).collect();
     let judged = judge(&classifier, &examples, Sight::Both, threads)?;
-    anstream::eprintln!(
+    tell!(
         "{} rows judged by model {}",
         rows.len(),
         classifier.model_id()

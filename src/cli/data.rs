@@ -6,6 +6,7 @@ use super::label::{charset_of, delimiter_of};
 use super::{Failure, name_of, warn};
 use crate::readers::ReadOptions;
 use crate::readers::encoding::Charset;
+use crate::readers::limits::Limits;
 use crate::training::dataset::{self, DataOptions, Dataset};
 
 /// Which column is what, and which label a value means.
@@ -76,6 +77,7 @@ impl DataArguments {
                 delimiter: self.delimiter,
                 no_header: false,
                 charset: self.encoding,
+                limits: Limits::default(),
             },
             label: self.label_column.clone(),
             text: self.text.clone(),
@@ -91,12 +93,12 @@ impl DataArguments {
 
 fn said(dataset: Dataset) -> Dataset {
     for columns in &dataset.columns {
-        anstream::eprintln!("{columns}");
+        tell!("{columns}");
     }
     let mut folded = dataset.folded.clone();
     folded.sort_by_key(|(_, _, n)| std::cmp::Reverse(*n));
     for (value, label, n) in folded.iter().take(20) {
-        anstream::eprintln!("{n} rows labelled `{value}` count as {label}");
+        tell!("{n} rows labelled `{value}` count as {label}");
     }
     for (why, n) in &dataset.left_out {
         warn(&format!("{n} rows {why} are left out"));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Exit, Failure, ModelArguments, check_place, name_of, warn, write_whole};
+use super::{Exit, Failure, ModelArguments, check_place, limits, name_of, warn, write_whole};
 use crate::classifier::Classifier;
 use crate::columns::Wishes;
 use crate::error::Error;
@@ -108,6 +108,8 @@ pub struct Arguments {
     /// Answer standard input line by line, at once
     #[arg(long, conflicts_with_all = ["output", "resume", "dry_run", "rejects", "limit", "union", "report", "spreadsheet_safe"])]
     unbuffered: bool,
+    #[command(flatten)]
+    limits: limits::Arguments,
     /// Threads; all cores by default
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -163,7 +165,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         } else {
             write_whole(path, page.as_bytes())?;
             if !arguments.quiet {
-                anstream::eprintln!("  report: {}", path.display());
+                tell!("  report: {}", path.display());
             }
         }
     }
@@ -316,11 +318,13 @@ impl Arguments {
         if threads == 0 {
             return Err(Failure::Usage("--threads must be at least 1".to_owned()));
         }
+        let (limits, threads) = self.limits.limits(threads)?;
         Ok(LabelOptions {
             read: ReadOptions {
                 delimiter: self.delimiter,
                 no_header: self.no_header,
                 charset: self.encoding,
+                limits,
             },
             wishes: Wishes {
                 text: self.text.clone(),
@@ -403,9 +407,10 @@ impl Arguments {
                 optional(self.rejects.as_ref().map(|p| p.display().to_string())),
             ),
         ];
+        let settings = settings.into_iter().chain(self.limits.settings());
         settings
             .map(|(name, value)| (name.to_owned(), value))
-            .into()
+            .collect()
     }
 
     /// Which inputs go into which output.
@@ -485,13 +490,22 @@ fn size_of(origins: &[Origin]) -> Option<u64> {
     origins.iter().map(size).sum()
 }
 
-/// The first Ctrl-C stops after the rows under way, the second at once.
+/// How long an interrupted run may take to put things away. A read that waits for a pipe
+/// hears of no interruption.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The first Ctrl-C, or request to end, stops after the rows under way, the second at once.
 fn stop_on_interrupt(progress: &Arc<Progress>) -> Result<(), Failure> {
     let progress = Arc::clone(progress);
     let handler = move || {
         if progress.stop.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
+        std::thread::spawn(|| {
+            std::thread::sleep(PATIENCE);
+            warn("interrupted while waiting for input or output");
+            std::process::exit(130);
+        });
     };
     ctrlc::set_handler(handler).map_err(|e| Failure::Usage(format!("cannot watch for Ctrl-C: {e}")))
 }
@@ -505,7 +519,7 @@ fn describe(job: &Job, in_full: bool) {
         crate::readers::compression::Compression::None => String::new(),
         packed => format!(", {}", packed.as_str()),
     };
-    anstream::eprintln!(
+    tell!(
         "{}: {}{packed}, {}, {} columns",
         input.origin.name(),
         input.format.describe(),
@@ -513,10 +527,10 @@ fn describe(job: &Job, in_full: bool) {
         input.columns.len()
     );
     for reason in &plan.chosen.reasons {
-        anstream::eprintln!("  {reason}");
+        tell!("  {reason}");
     }
     if in_full {
-        anstream::eprintln!("  columns: {}", input.columns.join(", "));
+        tell!("  columns: {}", input.columns.join(", "));
     }
 }
 
@@ -550,7 +564,7 @@ fn summarize(report: &Report, classifier: &Classifier, took: Duration) {
         0 => String::new(),
         n => format!(", {} of them in an earlier run", grouped(n)),
     };
-    anstream::eprintln!(
+    tell!(
         "{} rows{resumed}; {megabytes:.1} MB read in {seconds:.1} s, {:.1} MB/s",
         grouped(tally.rows()),
         megabytes / seconds
@@ -561,7 +575,7 @@ fn summarize(report: &Report, classifier: &Classifier, took: Duration) {
         .zip(&tally.labels)
         .map(|(label, n)| format!("{label} {}", grouped(*n)))
         .collect();
-    anstream::eprintln!("  labels: {}", labels.join(", "));
+    tell!("  labels: {}", labels.join(", "));
     let statuses = [
         ("ok", tally.ok),
         ("title-only", tally.title_only),
@@ -577,7 +591,7 @@ fn summarize(report: &Report, classifier: &Classifier, took: Duration) {
         .map(|(name, n)| format!("{name} {}", grouped(*n)))
         .collect();
     if !statuses.is_empty() {
-        anstream::eprintln!("  statuses: {}", statuses.join(", "));
+        tell!("  statuses: {}", statuses.join(", "));
     }
 }
 

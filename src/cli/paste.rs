@@ -14,9 +14,7 @@ const BACKSPACE: [u8; 2] = [8, 127];
 /// Asks for an ad on standard error and reads it from the terminal, `limit` bytes at
 /// most (and one more, to tell).
 pub fn read(limit: u64) -> io::Result<Vec<u8>> {
-    anstream::eprintln!(
-        "Paste a job ad, then press Enter and Ctrl-D to label it (Ctrl-C to leave)."
-    );
+    tell!("Paste a job ad, then press Enter and Ctrl-D to label it (Ctrl-C to leave).");
     io::stderr().flush()?;
     raw::read(limit)
 }

@@ -219,7 +219,7 @@ fn count(lexicon: &Lexicon, data: &Path, arguments: &Arguments) -> Outcome {
         path: path.clone(),
         source,
     })?;
-    anstream::eprintln!(
+    tell!(
         "{} entries counted, {never} of them never found",
         counts.len()
     );

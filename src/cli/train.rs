@@ -195,7 +195,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         )));
     }
     write_whole(path, model.as_bytes())?;
-    anstream::eprintln!("model {id} written to {}", path.display());
+    tell!("model {id} written to {}", path.display());
     Ok(())
 }
 
@@ -267,7 +267,7 @@ fn prepare<'a>(
 }
 
 fn print_survey(survey: &Survey, in_full: bool) {
-    anstream::eprintln!(
+    tell!(
         "{} of {} rows used ({}), {}",
         survey.used,
         survey.given,
@@ -279,12 +279,12 @@ fn print_survey(survey: &Survey, in_full: bool) {
         }
     );
     match survey.employers {
-        Some(n) => anstream::eprintln!("{n} employers, none on both sides of a split"),
+        Some(n) => tell!("{n} employers, none on both sides of a split"),
         None => warn(
             "no column of employers, so only near copies are kept together and scores may be a little too good; name one with --group",
         ),
     }
-    anstream::eprintln!(
+    tell!(
         "{} rows are near copies of others; {} sets of copies carry different labels",
         survey.copies,
         survey.contradictory
@@ -294,7 +294,7 @@ fn print_survey(survey: &Survey, in_full: bool) {
         .iter()
         .take(if in_full { 10 } else { 3 })
     {
-        anstream::eprintln!("  {set}");
+        tell!("  {set}");
     }
     for label in &survey.labels {
         let larger = survey.labels.iter().filter(|other| other.rows > label.rows);
@@ -305,7 +305,7 @@ fn print_survey(survey: &Survey, in_full: bool) {
             ));
         }
         let [short, median, long] = label.words;
-        anstream::eprintln!(
+        tell!(
             "{:12} {:6} rows, {median} words ({short}–{long})",
             label.label,
             label.rows
@@ -316,7 +316,7 @@ fn print_survey(survey: &Survey, in_full: bool) {
                 .iter()
                 .map(|(s, share)| format!("{s} {:.0} %", share * 100.0))
                 .collect();
-            anstream::eprintln!("             {}", skills.join(", "));
+            tell!("             {}", skills.join(", "));
         }
     }
     if in_full {
@@ -327,14 +327,14 @@ fn print_survey(survey: &Survey, in_full: bool) {
                 .zip(fold)
                 .map(|(label, n)| format!("{} {n}", label.label))
                 .collect();
-            anstream::eprintln!("fold {at}: {}", counts.join(", "));
+            tell!("fold {at}: {}", counts.join(", "));
         }
     }
 }
 
 fn print_trials(trials: &[Trial]) {
     for trial in trials {
-        anstream::eprintln!(
+        tell!(
             "{} {:24} {:48} log loss {:.4}  macro-F1 {:.3}",
             if trial.taken { "→" } else { " " },
             trial.what,
@@ -424,7 +424,7 @@ fn page(
 }
 
 fn print_metrics(metrics: &Metrics, trained: &Trained) {
-    anstream::eprintln!(
+    tell!(
         "\n{} features, {} iterations, title weight {}, {:.1} s\n\nscores by cross-validation:",
         trained.model.content.space.len(),
         trained.convergence.iterations,
@@ -437,25 +437,25 @@ fn print_metrics(metrics: &Metrics, trained: &Trained) {
         .chain(&metrics.baselines)
         .cloned()
         .collect();
-    anstream::eprintln!("{}", scores::table(&all));
+    tell!("{}", scores::table(&all));
     if let Some(best) = metrics.summaries.last() {
-        anstream::eprint!("{}", scores::details(best));
+        tell!("{}", scores::details(best).trim_end());
     }
-    anstream::eprint!("{}", scores::slices(&metrics.slices));
+    tell!("{}", scores::slices(&metrics.slices).trim_end());
     for (rows, summary) in &metrics.learning_curve {
-        anstream::eprintln!(
+        tell!(
             "trained on {rows} rows: macro-F1 {:.3}",
             summary.macro_f1.value
         );
     }
-    anstream::eprintln!("\nwhat speaks for each label:");
+    tell!("\nwhat speaks for each label:");
     for (at, label) in trained.model.labels.iter().enumerate() {
         let features = weights::key_features(&trained.model, at, 10);
         let named: Vec<String> = features
             .iter()
             .map(|f| format!("{} {:+.1}", f.name, f.weight))
             .collect();
-        anstream::eprintln!("  {label}: {}", named.join(", "));
+        tell!("  {label}: {}", named.join(", "));
     }
 }
 
@@ -513,7 +513,7 @@ impl<'a> Candidates<'a> {
 
     /// Compares with another model and says so; its scores, and the comparison.
     fn against(&self, other: &Classifier, name: &str, id: &str) -> Option<(Summary, Comparison)> {
-        let says = |what: &str| anstream::eprintln!("\n{name} ({}): {what}", other.model_id());
+        let says = |what: &str| tell!("\n{name} ({}): {what}", other.model_id());
         if other.model_id() == id {
             says("the same model");
             return None;
@@ -538,7 +538,7 @@ impl<'a> Candidates<'a> {
             return None;
         };
         let other = format!("{name} ({})", other.model_id());
-        anstream::eprintln!("\n{}", scores::verdict(&other, &comparison));
+        tell!("\n{}", scores::verdict(&other, &comparison));
         Some((summary, comparison))
     }
 }

@@ -123,8 +123,12 @@ impl Checkpoint {
             source,
         };
         let bytes = serde_json::to_vec(self).map_err(|e| io(e.into()))?;
-        fs::write(&new, bytes).map_err(io)?;
-        fs::rename(&new, &path).map_err(io)
+        let saved = fs::write(&new, bytes).and_then(|()| fs::rename(&new, &path));
+        saved.map_err(|error| {
+            // The one before stays; half of one is of no use.
+            let _ = fs::remove_file(&new);
+            io(error)
+        })
     }
 
     /// Takes the checkpoint of an output away.

@@ -270,6 +270,7 @@ impl<'a> Job<'a> {
     /// The columns of one input; of JSON files, the keys of all rows.
     fn keys(&self, input: &Input, index: usize, whole: bool) -> Result<Vec<String>> {
         let mut keys = input.columns.clone();
+        let limits = &self.options.read.limits;
         if !is_objects(input.format)
             || !whole
             || self.options.only
@@ -281,16 +282,26 @@ impl<'a> Job<'a> {
         let mut batch = Batch::default();
         // What is wrong with the file is said when its rows are read.
         while input.next_into(&mut batch).unwrap_or(false) {
+            if keys.len() > limits.columns {
+                break;
+            }
             for record in &batch.chunk.records {
                 let text = std::str::from_utf8(&batch.chunk.bytes[record.clone()]);
                 let members = text.ok().and_then(|t| json::members(t).ok());
                 for (key, _) in members.unwrap_or_default() {
-                    if !keys.iter().any(|known| *known == key) {
+                    if keys.len() <= limits.columns && !keys.iter().any(|known| *known == key) {
                         keys.push(key.into_owned());
                     }
                 }
             }
         }
+        limits
+            .check_columns(keys.len())
+            .map_err(|reason| Error::Data {
+                origin: input.origin.name(),
+                line: None,
+                reason,
+            })?;
         Ok(keys)
     }
 

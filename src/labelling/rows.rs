@@ -19,8 +19,9 @@ use crate::classifier::{Classifier, Scratch};
 use crate::error::Result;
 use crate::posting::Posting;
 use crate::prediction::{EvidenceKind, Explanation, Status};
-use crate::readers::chunks::{Chunk, Extent, LARGEST_RECORD, Position};
+use crate::readers::chunks::{Chunk, Extent, Position};
 use crate::readers::json::{self, compact, write_string};
+use crate::readers::limits::size;
 use crate::readers::records::Row;
 use crate::readers::{Batch, Format, delimited};
 use crate::writers::{self, Appended, OutputFormat, Verdict};
@@ -94,7 +95,8 @@ impl<'a> Labeller<'a> {
         #[cfg(feature = "parquet")]
         if let Some(rows) = batch.columns.take() {
             if self.plan.output == OutputFormat::Parquet && self.plan.layout == Layout::Verbatim {
-                return self.label_columns(&rows);
+                let first = batch.chunk.row(0);
+                return self.label_columns(&rows, first);
             }
             crate::readers::parquet::to_lines(&rows, &mut batch.chunk)?;
         }
@@ -207,9 +209,18 @@ impl<'a> Labeller<'a> {
                 self.block.tally.skipped += 1;
                 return Ok(());
             }
+            let limits = &self.options.read.limits;
+            if members.len() > limits.columns {
+                return Err(format!(
+                    "the record has {} keys, more than --max-columns allows ({})",
+                    members.len(),
+                    limits.columns
+                ));
+            }
             plan.check_names(&members)?;
             Row::Object(members)
         };
+        self.check_limits(text, &row)?;
         let description = row.joined(&plan.columns, &plan.chosen.text)?;
         let title = row.joined(&plan.columns, &plan.chosen.title)?;
         let verdict = self.judge(&title, &description);
@@ -224,6 +235,54 @@ impl<'a> Labeller<'a> {
             );
         }
         self.write_row(text, &row, verdict, &|| chunk.row(record));
+        Ok(())
+    }
+
+    /// Refuses a record, or a field of it, that is too large or nested too deep.
+    fn check_limits(&self, text: &str, row: &Row) -> std::result::Result<(), String> {
+        let (limits, columns) = (&self.options.read.limits, &self.plan.columns);
+        if text.len() > limits.row {
+            let limit = size(limits.row as u64);
+            return Err(format!(
+                "the record has more than {limit} (--max-row) and is not labelled"
+            ));
+        }
+        let too_large = |column: &str, length: usize| {
+            format!(
+                "the column `{column}` has {length} bytes, more than --max-field allows ({})",
+                size(limits.field as u64)
+            )
+        };
+        if text.len() > limits.field {
+            let large = match row {
+                Row::Fields { ranges, .. } => {
+                    let large = ranges.iter().position(|r| r.len() > limits.field);
+                    large.map(|at| too_large(&columns[at], ranges[at].len()))
+                }
+                Row::Object(members) => {
+                    let large = members.iter().find(|(_, v)| v.get().len() > limits.field);
+                    large.map(|(key, value)| too_large(key, value.get().len()))
+                }
+            };
+            large.map_or(Ok(()), Err)?;
+        }
+        let Row::Object(members) = row else {
+            return Ok(());
+        };
+        let chosen = self.plan.chosen.text.iter().chain(&self.plan.chosen.title);
+        for field in chosen {
+            let value = columns
+                .get(field.column)
+                .and_then(|name| members.iter().find(|(key, _)| key == name));
+            if let Some((key, value)) = value
+                && json::depth(value.get()) > limits.nesting
+            {
+                return Err(format!(
+                    "the value of `{key}` is nested more than {} deep (--max-nesting)",
+                    limits.nesting
+                ));
+            }
+        }
         Ok(())
     }
 
@@ -382,8 +441,8 @@ impl<'a> Labeller<'a> {
     /// the status (in JSON in a member of its own), whatever its length.
     fn pass_part(&mut self, chunk: &Chunk, first: bool, last: bool) {
         let reason = format!(
-            "the record has more than {} MB and is not labelled",
-            LARGEST_RECORD >> 20
+            "the record has more than {} (--max-row) and is not labelled",
+            size(self.options.read.limits.row as u64)
         );
         let position = chunk.start.unwrap_or(Position::START);
         let text = String::from_utf8_lossy(&chunk.bytes);
@@ -440,22 +499,39 @@ impl<'a> Labeller<'a> {
     }
 
     #[cfg(feature = "parquet")]
-    fn label_columns(&mut self, rows: &arrow_array::RecordBatch) -> Result<Block> {
+    fn label_columns(&mut self, rows: &arrow_array::RecordBatch, first: u64) -> Result<Block> {
         let texts = writers::parquet::Postings::of(rows, &self.plan.chosen)?;
         let about = self.plan.about.as_ref();
         let about = about.map(|about| writers::parquet::about(rows, about, &self.plan.columns));
         let about = about.transpose()?;
         for i in 0..rows.num_rows() {
             let (title, text) = texts.get(i);
-            let verdict = self.judge(&title, &text);
-            if let Some(about) = &about {
-                self.sight(
-                    &title,
-                    &text,
-                    &verdict,
-                    about[i].each_ref().map(String::as_str),
+            let limits = &self.options.read.limits;
+            let verdict = if title.len().max(text.len()) > limits.row.min(limits.field) {
+                let reason = format!(
+                    "title or text has more than {} (--max-row, --max-field)",
+                    size(limits.row.min(limits.field) as u64)
                 );
-            }
+                // Its rows are counted as lines are elsewhere.
+                let row = first + i as u64;
+                let position = Position {
+                    line: row + 1,
+                    byte: 0,
+                    row,
+                };
+                self.note(&reason, position);
+                self.begin_reject(&reason, position);
+                delimited::write_value(&text, b',', &mut self.block.rejects);
+                self.block.rejects.push(b'\n');
+                error_verdict(&reason)
+            } else {
+                let verdict = self.judge(&title, &text);
+                if let Some(about) = &about {
+                    let about = about[i].each_ref().map(String::as_str);
+                    self.sight(&title, &text, &verdict, about);
+                }
+                verdict
+            };
             self.table.push(std::iter::empty(), verdict);
         }
         self.block.rows = Some(self.table.beside(rows, self.plan)?);

@@ -11,8 +11,9 @@ use super::rows::{Labeller, raw_answer};
 use super::{LabelOptions, Tally};
 use crate::classifier::Classifier;
 use crate::error::{Error, Result};
-use crate::readers::chunks::{Chunk, Extent, LARGEST_RECORD, Position};
+use crate::readers::chunks::{Chunk, Extent, Position, Quotes};
 use crate::readers::compression::Compression;
+use crate::readers::limits::size;
 use crate::readers::{Batch, Input, delimited, json};
 use crate::writers::target::Target;
 use crate::writers::{Appended, OutputFormat};
@@ -37,6 +38,7 @@ pub fn answer(
         chunk: Chunk::default(),
         position: Position::START,
         tally: Tally::new(classifier.labels().len()),
+        delimiter: None,
     };
     stream.run()?;
     Ok(stream.tally)
@@ -50,15 +52,14 @@ struct Stream<'a, R> {
     chunk: Chunk,
     position: Position,
     tally: Tally,
+    /// Of records; objects have none.
+    delimiter: Option<u8>,
 }
 
 impl<R: BufRead> Stream<'_, R> {
     fn run(&mut self) -> Result<()> {
         if !self.read(None)? {
             return Ok(());
-        }
-        if self.chunk.bytes.starts_with(b"\xef\xbb\xbf") {
-            self.chunk.bytes.drain(..3);
         }
         let delimiter = self.options.read.delimiter;
         if delimiter.is_none() && matches!(self.chunk.bytes.trim_ascii().first(), Some(b'{' | b'['))
@@ -73,10 +74,11 @@ impl<R: BufRead> Stream<'_, R> {
 
     /// Reads one line, or one record where a delimiter is known; false at the end.
     fn read(&mut self, delimiter: Option<u8>) -> Result<bool> {
+        let largest = self.options.read.limits.row;
         let bytes = &mut self.chunk.bytes;
         bytes.clear();
         loop {
-            let room = (LARGEST_RECORD - bytes.len().min(LARGEST_RECORD)) as u64;
+            let room = (largest - bytes.len().min(largest)) as u64;
             let n = self
                 .lines
                 .take(room)
@@ -88,9 +90,12 @@ impl<R: BufRead> Stream<'_, R> {
                     delimited::Split::Record(_)
                 )
             });
-            if n == 0 || bytes.len() >= LARGEST_RECORD || (whole && bytes.ends_with(b"\n")) {
+            if n == 0 || bytes.len() >= largest || (whole && bytes.ends_with(b"\n")) {
                 break;
             }
+        }
+        if self.position == Position::START && bytes.starts_with(b"\xef\xbb\xbf") {
+            bytes.drain(..3);
         }
         let end = bytes.len() - usize::from(bytes.ends_with(b"\n"));
         let end = end - usize::from(bytes[..end].ends_with(b"\r"));
@@ -104,6 +109,18 @@ impl<R: BufRead> Stream<'_, R> {
     }
 
     fn answer_records(&mut self, delimiter: u8) -> Result<()> {
+        self.delimiter = Some(delimiter);
+        let largest = self.options.read.limits.row;
+        if self.chunk.bytes.len() >= largest {
+            return Err(Error::Data {
+                origin: "standard input".to_owned(),
+                line: Some(1),
+                reason: format!(
+                    "the first record, which names the columns, has more than {} (--max-row)",
+                    size(largest as u64)
+                ),
+            });
+        }
         let header = self.chunk.bytes[self.chunk.records[0].clone()].to_vec();
         let no_header = self.options.read.no_header;
         let mut input = Input::of_header(delimiter, &header, no_header);
@@ -193,11 +210,12 @@ impl<R: BufRead> Stream<'_, R> {
         self.tally.errors += 1;
         self.out.put(&out)?;
         self.out.pass_on()?;
-        let mut whole = self.chunk.bytes.len() < LARGEST_RECORD;
+        let largest = self.options.read.limits.row;
+        let mut whole = self.chunk.bytes.len() < largest;
         while !whole {
             // The line's answer has been given; its rest is no line of its own.
             self.chunk.bytes.clear();
-            let mut rest = self.lines.take(LARGEST_RECORD as u64);
+            let mut rest = self.lines.take(largest as u64);
             let n = rest
                 .read_until(b'\n', &mut self.chunk.bytes)
                 .map_err(cannot_read)?;
@@ -211,7 +229,7 @@ impl<R: BufRead> Stream<'_, R> {
             chunk: std::mem::take(&mut self.chunk),
             ..Batch::default()
         };
-        if batch.chunk.bytes.len() < LARGEST_RECORD {
+        if batch.chunk.bytes.len() < self.options.read.limits.row {
             self.put(labeller, &mut batch)?;
         } else {
             self.answer_in_parts(labeller, &mut batch)?;
@@ -224,9 +242,14 @@ impl<R: BufRead> Stream<'_, R> {
     /// Whatever its length, a line is answered in bounded memory.
     fn answer_in_parts(&mut self, labeller: &mut Labeller, batch: &mut Batch) -> Result<()> {
         let mut first = true;
+        let mut quotes = self.delimiter.map(|_| Quotes::default());
         loop {
             let bytes = &mut batch.chunk.bytes;
-            let last = bytes.ends_with(b"\n") || bytes.is_empty();
+            let inside = match (&mut quotes, self.delimiter) {
+                (Some(quotes), Some(delimiter)) => quotes.are_open_after(bytes, delimiter),
+                _ => false,
+            };
+            let last = bytes.is_empty() || (bytes.ends_with(b"\n") && !inside);
             if last {
                 bytes.pop();
             }
@@ -237,7 +260,7 @@ impl<R: BufRead> Stream<'_, R> {
             }
             first = false;
             batch.chunk.bytes.clear();
-            let mut rest = self.lines.take(LARGEST_RECORD as u64);
+            let mut rest = self.lines.take(self.options.read.limits.row as u64);
             rest.read_until(b'\n', &mut batch.chunk.bytes)
                 .map_err(cannot_read)?;
         }

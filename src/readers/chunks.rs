@@ -12,16 +12,13 @@ use memchr::{memchr, memchr_iter};
 
 use super::delimited::{self, Split};
 use super::json::{self, Element};
+use super::limits::{Limits, size};
 
 /// A chunk is filled up to this many bytes, and holds the whole records among them.
 pub const CHUNK: usize = 1 << 20;
 
-/// A record of more bytes is not labelled: its text is passed on in parts.
-pub const LARGEST_RECORD: usize = 4 << 20;
-
-/// A compressed file that grows more than this many times is no table of postings once
-/// one of its records has passed [`LARGEST_RECORD`].
-pub const BOMB: u64 = 100;
+/// A chunk holds at most this many records, so that its output is not much larger than it.
+const RECORDS: usize = 20_000;
 
 /// How a stream is cut into records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,6 +163,7 @@ pub struct Chunker {
     failed: Option<io::Error>,
     oversize: Option<Oversize>,
     packed: Option<Arc<AtomicU64>>,
+    limits: Limits,
     /// The array that the elements stand in has been closed.
     closed: bool,
 }
@@ -177,8 +175,10 @@ struct Oversize {
     decoder: encoding_rs::Decoder,
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Quotes {
+/// Where among the quotes of a delimited record a scan is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Quotes {
+    #[default]
     FieldStart,
     Bare,
     Inside,
@@ -194,6 +194,7 @@ impl Chunker {
         framing: Framing,
         position: Position,
         packed: Option<Arc<AtomicU64>>,
+        limits: Limits,
     ) -> Self {
         Self {
             input,
@@ -204,8 +205,15 @@ impl Chunker {
             failed: None,
             oversize: None,
             packed,
+            limits,
             closed: false,
         }
+    }
+
+    /// Bytes from which on a record is passed on in parts; smaller ones that are too large
+    /// are left to whoever labels them.
+    fn largest(&self) -> usize {
+        self.limits.row.max(CHUNK)
     }
 
     /// Where the next chunk begins.
@@ -249,12 +257,15 @@ impl Chunker {
                     let header = bytes.split_off(start);
                     return Ok(Some(header).filter(|h| !h.is_empty()));
                 }
-                Split::Unfinished { .. } if bytes.len() >= LARGEST_RECORD => {
-                    let error = "the first record, which names the columns, has more than 4 MB";
+                Split::Unfinished { .. } if bytes.len() >= self.largest() => {
+                    let error = format!(
+                        "the first record, which names the columns, has more than {} (--max-row)",
+                        size(self.largest() as u64)
+                    );
                     return Err(Stopped::Io(io::Error::other(error)));
                 }
                 Split::Unfinished { .. } => {
-                    let target = (bytes.len() * 2).clamp(64 << 10, LARGEST_RECORD);
+                    let target = (bytes.len() * 2).clamp(64 << 10, self.largest());
                     self.fill(&mut bytes, target);
                 }
             }
@@ -286,9 +297,9 @@ impl Chunker {
                 chunk.bytes.drain(..consumed);
                 continue;
             }
-            if chunk.bytes.len() >= LARGEST_RECORD {
+            if chunk.bytes.len() >= self.largest() {
                 self.oversize = Some(Oversize {
-                    quotes: Quotes::FieldStart,
+                    quotes: Quotes::default(),
                     nesting: json::Nesting::default(),
                     decoder: encoding_rs::UTF_8.new_decoder_without_bom_handling(),
                 });
@@ -299,7 +310,7 @@ impl Chunker {
                     }
                 });
             }
-            target = (chunk.bytes.len() * 2).clamp(CHUNK, LARGEST_RECORD);
+            target = (chunk.bytes.len() * 2).clamp(CHUNK, self.largest());
         }
     }
 
@@ -328,7 +339,7 @@ impl Chunker {
         match self.framing {
             Framing::Delimited(delimiter) => {
                 let mut quoted = false;
-                while at < bytes.len() {
+                while at < bytes.len() && chunk.records.len() < RECORDS {
                     match delimited::split(bytes, at, delimiter, at_end) {
                         Split::Record(b) => {
                             if b.end > b.start {
@@ -342,7 +353,7 @@ impl Chunker {
                         }
                     }
                 }
-                if at_end && at < bytes.len() {
+                if at_end && at < bytes.len() && chunk.records.len() < RECORDS {
                     chunk.records.push(at..bytes.len());
                     if quoted {
                         chunk.extent = Extent::Unclosed;
@@ -351,7 +362,7 @@ impl Chunker {
                 }
             }
             Framing::Lines => {
-                while at < bytes.len() {
+                while at < bytes.len() && chunk.records.len() < RECORDS {
                     let (end, next) = match memchr(b'\n', &bytes[at..]) {
                         Some(n) => (at + n, at + n + 1),
                         None if at_end => (bytes.len(), bytes.len()),
@@ -365,6 +376,9 @@ impl Chunker {
                 }
             }
             Framing::Elements { wrapped } => loop {
+                if chunk.records.len() == RECORDS {
+                    break;
+                }
                 if self.closed {
                     at += self.trailer(&bytes[at..], wrapped)?;
                     break;
@@ -385,6 +399,9 @@ impl Chunker {
                 }
             },
             Framing::Values => loop {
+                if chunk.records.len() == RECORDS {
+                    break;
+                }
                 match json::element(bytes, at, at_end) {
                     Element::Value { range, next } => {
                         chunk.records.push(range);
@@ -498,7 +515,7 @@ impl Chunker {
             return Ok(());
         };
         let packed = packed.load(Ordering::Relaxed).max(1);
-        if self.position.byte / packed > BOMB {
+        if self.position.byte / packed > self.limits.ratio {
             return Err(Stopped::Bomb { at: self.position });
         }
         Ok(())
@@ -506,6 +523,16 @@ impl Chunker {
 }
 
 impl Quotes {
+    /// Whether a quote is still open behind the next bytes of a record.
+    pub(crate) fn are_open_after(&mut self, bytes: &[u8], delimiter: u8) -> bool {
+        let mut at = 0;
+        while let Some((_, next)) = self.end(&bytes[at..], delimiter) {
+            *self = Self::default();
+            at += next;
+        }
+        *self == Self::Inside
+    }
+
     /// Where the record ends in the next bytes of it, and where the one after begins.
     fn end(&mut self, bytes: &[u8], delimiter: u8) -> Option<(usize, usize)> {
         for (at, &byte) in bytes.iter().enumerate() {

@@ -4,12 +4,7 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Largest zstd window that is decoded, as a power of two: 32 MB. Every level of `zstd`
-/// up to 19 stays at 8 MB; only `--ultra` and `--long` ask for more.
-const ZSTD_WINDOW_LOG: u32 = 25;
-
-/// Memory that an xz stream may ask of its decoder. Levels up to 8 need 33 MB.
-const XZ_MEMORY: u64 = 40 << 20;
+use super::limits::{Limits, size};
 
 /// How many bytes [`Compression::of`] looks at.
 pub const MAGIC_LEN: usize = 6;
@@ -67,24 +62,29 @@ impl Compression {
         }
     }
 
-    /// Unpacks a stream as it is read, in bounded memory.
+    /// Unpacks a stream as it is read, within the memory that `limits` give a decoder.
     ///
     /// # Errors
     /// When the decoder cannot be set up.
-    pub fn decoder<R: Read + Send + 'static>(self, packed: R) -> io::Result<Box<dyn Read + Send>> {
+    pub fn decoder<R: Read + Send + 'static>(
+        self,
+        packed: R,
+        limits: &Limits,
+    ) -> io::Result<Box<dyn Read + Send>> {
         Ok(match self {
             Self::None => Box::new(packed),
             Self::Gzip => Box::new(flate2::read::MultiGzDecoder::new(packed)),
             Self::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(packed)),
             Self::Zstd => {
                 let mut decoder = zstd::stream::read::Decoder::new(packed)?;
-                decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+                decoder.window_log_max(limits.zstd_window_log())?;
                 Box::new(decoder)
             }
             Self::Xz => {
                 let concatenated = liblzma::stream::CONCATENATED;
-                let stream = liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, concatenated)
-                    .map_err(io::Error::from)?;
+                let stream =
+                    liblzma::stream::Stream::new_stream_decoder(limits.decoder, concatenated)
+                        .map_err(io::Error::from)?;
                 Box::new(liblzma::read::XzDecoder::new_stream(packed, stream))
             }
         })
@@ -122,7 +122,7 @@ impl Compression {
 
     /// What an error of the decoder means to the person who gave the file.
     #[must_use]
-    pub fn explain(self, error: &io::Error) -> String {
+    pub fn explain(self, error: &io::Error, limits: &Limits) -> String {
         let name = self.as_str();
         let text = error.to_string();
         match self {
@@ -131,12 +131,12 @@ impl Compression {
                 format!("the {name} stream is cut off; fetch the file again")
             }
             Self::Zstd if text.contains("too much memory") => format!(
-                "the zstd window is larger than {} MB (written with --long or --ultra); unpack it first, with `zstd -d --long=31`",
-                1 << (ZSTD_WINDOW_LOG - 20)
+                "the zstd window is larger than {} (written with --long or --ultra); raise --max-memory, or unpack it first with `zstd -d --long=31`",
+                size(1 << limits.zstd_window_log())
             ),
             Self::Xz if text.contains("memory") => format!(
-                "the xz dictionary needs more than {} MB of memory (written with level 9); unpack it first, with `xz -d`",
-                XZ_MEMORY >> 20
+                "the xz dictionary needs more than {} of memory (written with level 9); raise --max-memory, or unpack it first with `xz -d`",
+                size(limits.decoder)
             ),
             _ => format!("the {name} stream is damaged ({text}); fetch the file again"),
         }
@@ -184,7 +184,9 @@ mod tests {
             assert_eq!(Compression::of(&file), compression);
             file.extend(compression.pack(b"second").unwrap());
             let mut text = String::new();
-            let mut decoder = compression.decoder(io::Cursor::new(file)).unwrap();
+            let mut decoder = compression
+                .decoder(io::Cursor::new(file), &Limits::default())
+                .unwrap();
             decoder.read_to_string(&mut text).unwrap();
             assert_eq!(text, "first second");
         }
@@ -196,9 +198,9 @@ mod tests {
             let file = compression.pack(&b"some text ".repeat(500)).unwrap();
             for length in 7..file.len() {
                 let cut = io::Cursor::new(file[..length].to_vec());
-                let mut decoder = compression.decoder(cut).unwrap();
+                let mut decoder = compression.decoder(cut, &Limits::default()).unwrap();
                 let error = decoder.read_to_end(&mut Vec::new()).unwrap_err();
-                let message = compression.explain(&error);
+                let message = compression.explain(&error, &Limits::default());
                 assert!(message.contains("fetch the file again"), "{message}");
             }
         }

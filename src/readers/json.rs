@@ -73,6 +73,31 @@ impl Nesting {
     }
 }
 
+/// How deep arrays and objects stand in each other in a valid value.
+#[must_use]
+pub fn depth(json: &str) -> usize {
+    let bytes = json.as_bytes();
+    if !matches!(bytes.first(), Some(b'[' | b'{')) {
+        return 0;
+    }
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
 /// The next value of an array, or of values that follow one another.
 #[must_use]
 pub fn element(bytes: &[u8], at: usize, at_end: bool) -> Element {

@@ -1,6 +1,8 @@
 //! Parquet files, row group by row group.
 
+use std::cell::Cell;
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,10 +12,14 @@ use arrow_schema::SchemaRef;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use super::chunks::{Chunk, Position};
+use super::limits::Limits;
 use crate::error::{Error, Result};
 
-/// Rows that are decoded at once.
-const ROWS: usize = 512;
+/// Rows that are decoded at once, unless they are large.
+const ROWS: u64 = 512;
+
+/// Rows of the largest size that may be decoded at once.
+const LARGE_ROWS: u64 = 8;
 
 /// The rows of one file.
 pub struct Rows {
@@ -31,21 +37,24 @@ impl Rows {
     ///
     /// # Errors
     /// [`Error::Io`] or [`Error::Data`].
-    pub fn open(path: &Path, read: &Arc<AtomicU64>) -> Result<Self> {
+    pub fn open(path: &Path, limits: &Limits, read: &Arc<AtomicU64>) -> Result<Self> {
         let file = File::open(path).map_err(|source| Error::Io {
             action: "read",
             path: path.to_owned(),
             source,
         })?;
         let size = file.metadata().map_or(0, |m| m.len());
-        let builder =
-            ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| wrong(path, &e))?;
+        let builder = guarded(path, || ParquetRecordBatchReaderBuilder::try_new(file))?;
         let schema = Arc::clone(builder.schema());
         let total = builder.metadata().file_metadata().num_rows().max(0) as u64;
-        let reader = builder
-            .with_batch_size(ROWS)
-            .build()
-            .map_err(|e| wrong(path, &e))?;
+        let groups = builder.metadata().row_groups().iter();
+        // A damaged file may state any number.
+        let bytes = groups.fold(0_u64, |sum, group| {
+            sum.saturating_add(group.total_byte_size().max(0) as u64)
+        });
+        let mean = (bytes / total.max(1)).max(1);
+        let rows = (LARGE_ROWS * limits.row as u64 / mean).clamp(1, ROWS) as usize;
+        let reader = guarded(path, || builder.with_batch_size(rows).build())?;
         Ok(Self {
             path: path.to_owned(),
             schema,
@@ -78,10 +87,9 @@ impl Rows {
     /// # Errors
     /// [`Error::Data`] for a damaged file.
     pub fn next(&mut self, chunk: &mut Chunk) -> Result<Option<RecordBatch>> {
-        let Some(rows) = self.reader.next() else {
+        let Some(rows) = guarded(&self.path, || self.reader.next().transpose())? else {
             return Ok(None);
         };
-        let rows = rows.map_err(|e| wrong(&self.path, &e))?;
         chunk.bytes.clear();
         chunk.records.clear();
         chunk.start = Some(self.position);
@@ -91,6 +99,30 @@ impl Rows {
         self.read
             .store((share * self.size as f64) as u64, Ordering::Relaxed);
         Ok(Some(rows))
+    }
+}
+
+thread_local! {
+    static READING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is inside the library that reads Parquet. It panics at some damaged
+/// files; that becomes an error here, and a panic hook need not speak of it.
+#[must_use]
+pub fn is_reading() -> bool {
+    READING.get()
+}
+
+fn guarded<T, E: std::fmt::Display>(
+    path: &Path,
+    read: impl FnOnce() -> std::result::Result<T, E>,
+) -> Result<T> {
+    READING.set(true);
+    let outcome = catch_unwind(AssertUnwindSafe(read));
+    READING.set(false);
+    match outcome {
+        Ok(read) => read.map_err(|e| wrong(path, &e)),
+        Err(_) => Err(wrong(path, &"its pages contradict each other")),
     }
 }
 

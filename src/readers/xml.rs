@@ -6,13 +6,11 @@ use memchr::memchr_iter;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use serde_json::{Map, Value};
 
-use super::chunks::{CHUNK, Chunk, Extent, LARGEST_RECORD, Position};
+use super::chunks::{CHUNK, Chunk, Extent, Position};
+use super::limits::{Limits, size};
 
 /// Elements that stand for one posting.
 const POSTINGS: [&str; 4] = ["job", "item", "position", "vacancy"];
-
-/// Elements may stand in one another this deep.
-const DEEPEST: usize = 64;
 
 /// Why a feed could not be read on.
 #[derive(Debug)]
@@ -33,6 +31,7 @@ pub struct Jobs {
     failed: Option<Broken>,
     /// Open elements outside of any job.
     outside: usize,
+    limits: Limits,
 }
 
 /// Bounds what one piece of markup or text may hold.
@@ -61,7 +60,7 @@ impl BufRead for Guard {
     }
 }
 
-const TOO_LARGE: &str = "one element has more than 4 MB";
+const TOO_LARGE: &str = "too large";
 
 /// An element on its way to becoming a JSON value.
 struct Open {
@@ -74,12 +73,12 @@ impl Jobs {
     /// A feed without jobs.
     #[must_use]
     pub fn empty() -> Self {
-        Self::new(Box::new(io::empty()))
+        Self::new(Box::new(io::empty()), Limits::default())
     }
 
     /// Reads a feed from UTF-8 text.
     #[must_use]
-    pub fn new(text: Box<dyn Read + Send>) -> Self {
+    pub fn new(text: Box<dyn Read + Send>, limits: Limits) -> Self {
         let inner = BufReader::with_capacity(64 << 10, text);
         let guard = Guard { inner, left: 0 };
         Self {
@@ -88,6 +87,7 @@ impl Jobs {
             position: Position::START,
             failed: None,
             outside: 0,
+            limits,
         }
     }
 
@@ -122,41 +122,47 @@ impl Jobs {
 
     fn job(&mut self) -> Result<Option<Value>, Broken> {
         let mut open: Vec<Open> = Vec::new();
-        let mut size = 0;
+        let mut length = 0;
         loop {
             self.event.clear();
-            self.xml.get_mut().left = LARGEST_RECORD;
+            self.xml.get_mut().left = self.limits.row;
             let event = self.xml.read_event_into(&mut self.event);
             let event = match event {
                 Ok(event) => event.into_owned(),
-                Err(error) => return Err(broken(self.position.line, &error)),
+                Err(error) => return Err(self.broken(&error)),
             };
             self.position.byte = self.xml.buffer_position();
             self.position.line += memchr_iter(b'\n', event.as_bytes()).count() as u64;
-            size += event.len();
+            length += event.len();
             let here = |reason: &str| Broken {
                 line: self.position.line,
                 reason: reason.to_owned(),
                 io: None,
             };
-            if !open.is_empty() && size > LARGEST_RECORD {
-                return Err(here("one job has more than 4 MB"));
+            if !open.is_empty() && length > self.limits.row {
+                let limit = size(self.limits.row as u64);
+                return Err(here(&format!("one job has more than {limit} (--max-row)")));
             }
             match event {
                 Event::Start(tag) if !open.is_empty() || is_posting(&tag) => {
-                    if open.len() == DEEPEST {
-                        return Err(here("elements are nested more than 64 deep"));
+                    if open.len() == self.limits.nesting {
+                        return Err(here(&format!(
+                            "elements are nested more than {} deep (--max-nesting)",
+                            self.limits.nesting
+                        )));
                     }
                     if open.is_empty() {
-                        size = 0;
+                        length = 0;
                     }
                     open.push(begun(&tag));
                 }
                 Event::Start(_) => self.outside += 1,
                 Event::Empty(tag) => {
                     let empty = begun(&tag);
-                    if let Some(parent) = open.last_mut() {
-                        parent.add(empty);
+                    match open.last_mut() {
+                        Some(parent) => parent.add(empty),
+                        None if is_posting(&tag) => return Ok(Some(empty.value())),
+                        None => {}
                     }
                 }
                 Event::End(_) => match open.pop() {
@@ -178,6 +184,31 @@ impl Jobs {
                 }
                 _ => {}
             }
+        }
+    }
+}
+
+impl Jobs {
+    fn broken(&self, error: &quick_xml::Error) -> Broken {
+        let (reason, io) = match error {
+            quick_xml::Error::Io(e) if e.to_string() == TOO_LARGE => {
+                let limit = size(self.limits.row as u64);
+                let reason = format!("one element has more than {limit} (--max-row)");
+                (reason, None)
+            }
+            quick_xml::Error::Io(e) => {
+                (String::new(), Some(io::Error::new(e.kind(), e.to_string())))
+            }
+            quick_xml::Error::Encoding(_) => {
+                let reason = "the XML is not valid UTF-8; name its encoding with --encoding";
+                (reason.to_owned(), None)
+            }
+            other => (format!("the XML is broken: {other}"), None),
+        };
+        Broken {
+            line: self.position.line,
+            reason,
+            io,
         }
     }
 }
@@ -241,21 +272,15 @@ fn resolved(name: &BytesRef) -> String {
         .map_or_else(|| format!("&{};", &**name), str::to_owned)
 }
 
-fn broken(line: u64, error: &quick_xml::Error) -> Broken {
-    let (reason, io) = match error {
-        quick_xml::Error::Io(e) if e.to_string() == TOO_LARGE => (TOO_LARGE.to_owned(), None),
-        quick_xml::Error::Io(e) => (String::new(), Some(io::Error::new(e.kind(), e.to_string()))),
-        other => (format!("the XML is broken: {other}"), None),
-    };
-    Broken { line, reason, io }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn jobs(text: &str) -> (Vec<String>, Option<String>) {
-        let mut jobs = Jobs::new(Box::new(io::Cursor::new(text.as_bytes().to_vec())));
+        let mut jobs = Jobs::new(
+            Box::new(io::Cursor::new(text.as_bytes().to_vec())),
+            Limits::default(),
+        );
         let mut chunk = Chunk::default();
         let mut found = Vec::new();
         loop {
