@@ -37,10 +37,6 @@ use memo::{Buffers, Known};
 /// Bits of a stem's number, of which a [`Table`]'s key holds two.
 const STEM_BITS: u32 = 21;
 
-/// Places for the counts of what is no term; several, so that one count need not wait for
-/// the other.
-const NOWHERES: usize = 8;
-
 /// No stem of the vocabulary; larger than any.
 const NONE: u32 = (1 << STEM_BITS) - 1;
 
@@ -212,33 +208,62 @@ impl Vocabulary {
     /// Counts the terms of a text into `buffers`: the same as [`Vocabulary::mentions`],
     /// without a branch that depends on the words.
     fn count(&self, words: &Words, buffers: &mut Buffers) {
+        self.list(words, buffers);
         let Buffers {
-            counts, touched, ..
+            counts,
+            touched,
+            mentions,
+            ..
         } = buffers;
         let n_terms = self.len();
-        counts.resize(counts.len().max(n_terms + NOWHERES), 0);
-        let counts = &mut counts[..n_terms + NOWHERES];
+        counts.resize(counts.len().max(n_terms + 1), 0);
+        let counts = &mut counts[..=n_terms];
         // What is no term is never new.
-        counts[n_terms..].fill(1);
-        touched.resize(words.stems.len() * 2 + 1, 0);
+        counts[n_terms] = 1;
+        touched.resize(mentions.len(), 0);
+        let first_ones = &mut touched[..];
         let mut n = 0;
-        let mut count = |term: u32| {
+        for &term in &*mentions {
             let count = &mut counts[term as usize];
-            touched[n] = term;
+            first_ones[n] = term;
             n += usize::from(*count == 0);
             *count += 1;
-        };
+        }
+        counts[n_terms] = 0;
+        touched.truncate(n);
+    }
+
+    /// Lists the terms of a text in order, and [`Vocabulary::len`] for what turned out to
+    /// be none.
+    fn list(&self, words: &Words, buffers: &mut Buffers) {
+        let Buffers {
+            mentions, asked, ..
+        } = buffers;
+        let n_tokens = words.stems.len();
+        mentions.resize(n_tokens * 2 + 2, 0);
+        asked.resize(n_tokens + 1, (0, 0));
+        // Slices of known length spare the loop most of its checks.
+        let (tokens, stems) = (&words.tokens[..n_tokens], &words.stems[..n_tokens]);
+        let (listed, questions) = (&mut mentions[..], &mut asked[..]);
+        let (mut n, mut n_asked) = (0, 0);
         let mut before = NONE;
-        for (at, (token, &stem)) in words.tokens.iter().zip(&words.stems).enumerate() {
-            let nowhere = (n_terms + at % NOWHERES) as u32;
-            count(if self.is_word(stem) { stem } else { nowhere });
-            let before_in_sentence = if token.after_break { NONE } else { before };
-            let pair = self.pairs.get(pair_key(before_in_sentence, stem));
-            count(pair.min(nowhere));
+        for at in 0..n_tokens {
+            let stem = stems[at];
+            listed[n] = stem;
+            n += usize::from(self.is_word(stem));
+            let before_in_sentence = if tokens[at].after_break { NONE } else { before };
+            let key = pair_key(before_in_sentence, stem);
+            questions[n_asked] = (key, n as u32);
+            let may_be_pair = usize::from(self.pairs.may_hold(key));
+            n_asked += may_be_pair;
+            n += may_be_pair;
             before = stem;
         }
-        counts[n_terms..].fill(0);
-        touched.truncate(n);
+        mentions.truncate(n);
+        let none = self.len() as u32;
+        for &(key, at) in &asked[..n_asked] {
+            mentions[at as usize] = self.pairs.get(key).min(none);
+        }
     }
 
     /// Appends the unit-length TF-IDF values of a text, in the order of first mention.

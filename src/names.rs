@@ -9,9 +9,16 @@ pub(crate) struct Names {
     text: String,
     /// Where each of them ends.
     ends: Vec<u32>,
-    /// Number plus one of a string at the place that its hash says, or at the next free
-    /// one; 0 where there is none. Their number is a power of two.
+    /// Number plus one of a string, below some bits of its hash, at the place that its hash
+    /// says, or at the next free one; 0 where there is none. Their number is a power of two.
     slots: Vec<u32>,
+}
+
+/// Bits of a slot that hold a number plus one.
+const NUMBER_BITS: u32 = 24;
+
+fn number_in(slot: u32) -> u32 {
+    slot & ((1 << NUMBER_BITS) - 1)
 }
 
 impl Names {
@@ -29,14 +36,16 @@ impl Names {
         if (self.len() + 1) * 2 > self.slots.len() {
             self.grow();
         }
-        let slot = self.slot(name);
+        let hash = hash(name);
+        let slot = self.slot(name, hash);
         if self.slots[slot] == 0 {
             self.text.push_str(name);
             let end = u32::try_from(self.text.len()).expect("names are below 4 GiB");
             self.ends.push(end);
-            self.slots[slot] = self.ends.len() as u32;
+            assert!(self.len() < 1 << NUMBER_BITS, "names are below 16 million");
+            self.slots[slot] = tag(hash) | self.len() as u32;
         }
-        self.slots[slot] - 1
+        number_in(self.slots[slot]) - 1
     }
 
     /// The number of a string.
@@ -44,7 +53,7 @@ impl Names {
         if self.slots.is_empty() {
             return None;
         }
-        self.slots[self.slot(name)].checked_sub(1)
+        number_in(self.slots[self.slot(name, hash(name))]).checked_sub(1)
     }
 
     /// The string with a number below [`Names::len`].
@@ -74,22 +83,34 @@ impl Names {
     }
 
     /// Where `name` is, or where it would be put.
-    fn slot(&self, name: &str) -> usize {
+    fn slot(&self, name: &str, hash: u32) -> usize {
         let mask = self.slots.len() - 1;
-        let mut slot = hash(name) as usize & mask;
-        while self.slots[slot] != 0 && self.name(self.slots[slot] - 1) != name {
-            slot = (slot + 1) & mask;
+        let mut at = hash as usize & mask;
+        while self.slots[at] != 0 && !self.is_at(self.slots[at], name, hash) {
+            at = (at + 1) & mask;
         }
-        slot
+        at
+    }
+
+    /// Whether a slot that is taken is that of `name`: strings of other hashes are not read.
+    fn is_at(&self, slot: u32, name: &str, hash: u32) -> bool {
+        tag(slot) == tag(hash) && self.name(number_in(slot) - 1) == name
     }
 
     fn grow(&mut self) {
         self.slots = vec![0; (self.slots.len() * 2).max(16)];
         for number in 0..self.len() as u32 {
-            let slot = self.slot(self.name(number));
-            self.slots[slot] = number + 1;
+            let name = self.name(number);
+            let hash = hash(name);
+            let slot = self.slot(name, hash);
+            self.slots[slot] = tag(hash) | (number + 1);
         }
     }
+}
+
+/// The bits of a hash that slots hold.
+fn tag(hash: u32) -> u32 {
+    hash >> NUMBER_BITS << NUMBER_BITS
 }
 
 /// The same on every machine, because tables of it are written down.

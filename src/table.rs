@@ -4,6 +4,9 @@
 //! keys are dealt into small buckets, and each bucket has a seed that sends its keys to
 //! slots of their own. A look-up reads one seed and one slot and never searches on, so
 //! nothing about it depends on luck, which a processor could not foresee.
+//!
+//! Most keys that are asked for are not there. A bit per hash, few enough of them to stay
+//! close to the processor, says so of nine in ten.
 
 use crate::layout::{Reader, Writer};
 
@@ -12,6 +15,9 @@ const KEY_BITS: u32 = 42;
 
 /// Values are below [`Table::MISSING`].
 const VALUE_BITS: u32 = 64 - KEY_BITS;
+
+/// Bits per key, at least, that say which keys may be there.
+const HINTS_PER_KEY: usize = 8;
 
 /// A slot without an entry; reads as [`Table::MISSING`].
 const EMPTY: u64 = u64::MAX;
@@ -23,6 +29,9 @@ pub(crate) struct Table {
     seeds: Vec<u16>,
     /// Key and value, packed; at least one.
     slots: Vec<u64>,
+    /// One bit per hash of some length: whether a key has it. Their number is a power of
+    /// two, at least 64.
+    hints: Vec<u64>,
 }
 
 impl Default for Table {
@@ -30,6 +39,7 @@ impl Default for Table {
         Self {
             seeds: vec![0; 2],
             slots: vec![EMPTY],
+            hints: vec![0],
         }
     }
 }
@@ -50,11 +60,37 @@ impl Table {
         }
         let mut n_slots = entries.len() + entries.len() / 4 + 1;
         loop {
-            if let Some(table) = Self::place_all(&buckets, n_slots) {
+            if let Some(mut table) = Self::place_all(&buckets, n_slots) {
+                table.hint_at(entries);
                 return table;
             }
             n_slots += n_slots / 8 + 1;
         }
+    }
+
+    fn hint_at(&mut self, entries: &[(u64, u32)]) {
+        let n_bits = (entries.len() * HINTS_PER_KEY).next_power_of_two().max(64);
+        self.hints = vec![0; n_bits / 64];
+        for &(key, _) in entries {
+            let (word, bit) = self.hint(key);
+            self.hints[word] |= 1 << bit;
+        }
+    }
+
+    /// Where the hint at a key is: the word and its bit.
+    #[inline]
+    fn hint(&self, key: u64) -> (usize, u32) {
+        let hash = hash(key);
+        let words = self.hints.len();
+        let at = (hash >> (58 - words.trailing_zeros())) as usize;
+        ((at >> 6) & (words - 1), (at & 63) as u32)
+    }
+
+    /// Whether a key may have a value; if not, it has none.
+    #[inline]
+    pub(crate) fn may_hold(&self, key: u64) -> bool {
+        let (word, bit) = self.hint(key);
+        self.hints[word] >> bit & 1 == 1
     }
 
     /// The value of a key, or [`Table::MISSING`].
@@ -63,22 +99,22 @@ impl Table {
         let hash = hash(key);
         let seed = self.seeds[bucket(hash, self.seeds.len())];
         let slot = self.slots[place(hash, seed, self.slots.len())];
-        if slot >> VALUE_BITS == key {
-            slot as u32 & Self::MISSING
-        } else {
-            Self::MISSING
-        }
+        // An empty slot reads as one whose value is missing.
+        let other = u64::from(slot >> VALUE_BITS != key).wrapping_neg();
+        (slot | other) as u32 & Self::MISSING
     }
 
     pub(crate) fn write(&self, to: &mut Writer) {
         to.list(&self.seeds);
         to.list(&self.slots);
+        to.list(&self.hints);
     }
 
     pub(crate) fn read(from: &mut Reader) -> Option<Self> {
         Some(Self {
             seeds: from.list()?,
             slots: from.list()?,
+            hints: from.list()?,
         })
     }
 
@@ -89,6 +125,7 @@ impl Table {
         let mut table = Self {
             seeds: vec![0; buckets.len()],
             slots: vec![EMPTY; n_slots],
+            hints: Vec::new(),
         };
         for b in order {
             table.seeds[b] = (0..=u16::MAX).find(|&seed| table.fill(&buckets[b], seed))?;
@@ -142,14 +179,18 @@ mod tests {
         let table = Table::new(&entries);
         for &(key, value) in &entries {
             assert_eq!(table.get(key), value);
+            assert!(table.may_hold(key));
         }
         let known: std::collections::HashSet<u64> = entries.iter().map(|e| e.0).collect();
         let others = (0..2000)
             .chain((0..2000).map(|n| n << 21))
             .chain([(1 << KEY_BITS) - 1]);
-        for key in others.filter(|key| !known.contains(key)) {
+        let others: Vec<u64> = others.filter(|key| !known.contains(key)).collect();
+        for &key in &others {
             assert_eq!(table.get(key), Table::MISSING);
         }
+        let hinted = others.iter().filter(|key| table.may_hold(**key)).count();
+        assert!(hinted * 4 <= others.len(), "{hinted} of {}", others.len());
     }
 
     #[test]

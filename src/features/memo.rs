@@ -5,11 +5,12 @@
 //! multiplication and one read.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::{NONE, Words};
 use crate::language::{FunctionWord, FunctionWords};
 use crate::skills::{SearchMemory, WordKeys};
-use crate::token::LONGEST_WORD;
+use crate::token::{LONGEST_WORD, Token};
 
 /// Longest form that is its own key, in bytes.
 const SHORT: usize = 16;
@@ -46,8 +47,12 @@ pub struct Memo {
     slots: Vec<Slot>,
     used: usize,
     long: HashMap<Box<str>, Slot>,
-    /// By form; form 0 is every word that the lexicon does not know.
+    /// Words that the lexicon cannot tell apart share a form; form 0 is those that it does
+    /// not know.
+    forms: HashMap<(u32, u32), u32>,
     keys: Vec<WordKeys>,
+    /// The keys of the words being read.
+    asked: Vec<[u64; 2]>,
     pub(super) search: SearchMemory,
     pub(super) buffers: Buffers,
 }
@@ -59,6 +64,10 @@ pub(super) struct Buffers {
     pub(super) counts: Vec<u32>,
     /// The terms that do.
     pub(super) touched: Vec<u32>,
+    /// The terms of the text, one by one.
+    pub(super) mentions: Vec<u32>,
+    /// Two stems that may be a pair, and where that would be among the mentions.
+    pub(super) asked: Vec<(u64, u32)>,
     /// Shares per group and per role.
     pub(super) groups: Vec<f64>,
     pub(super) roles: Vec<f64>,
@@ -88,24 +97,25 @@ impl Memo {
             .chunks(FunctionWord::MOST)
             .zip(stems.chunks_mut(FunctionWord::MOST))
             .zip(forms.chunks_mut(FunctionWord::MOST));
+        // Keys are made ahead of the search, which then never waits for one.
+        let mut keys = std::mem::take(&mut self.asked);
         for ((tokens, stems), forms) in parts {
+            keys.clear();
+            keys.extend(tokens.iter().map(|token| key(text.as_bytes(), *token)));
             let mut sum = FunctionWord::default();
-            for ((token, stem), form) in tokens.iter().zip(stems).zip(forms) {
-                let (start, end) = (token.start as usize, token.end as usize);
-                let slot = if end - start <= SHORT {
-                    let key = key(text.as_bytes(), start, end);
-                    match self.find(key) {
-                        Ok(at) => &self.slots[at],
-                        Err(_) => &self.learn_short(key, &text[start..end], &learn),
-                    }
-                } else {
-                    &self.learn_long(&text[start..end], &learn)
+            let n = tokens.len();
+            let (keys, stems, forms) = (&keys[..n], &mut stems[..n], &mut forms[..n]);
+            for at in 0..n {
+                let slot = match self.find(keys[at]) {
+                    Ok(slot) => &self.slots[slot],
+                    Err(_) => &self.learn(keys[at], &text[tokens[at].span()], &learn),
                 };
-                (*stem, *form) = (slot.stem, slot.form);
+                (stems[at], forms[at]) = (slot.stem, slot.form);
                 sum.add(slot.function);
             }
             functional.add(sum);
         }
+        self.asked = keys;
     }
 
     /// Where a key is, or else the free slot for it.
@@ -127,6 +137,7 @@ impl Memo {
     fn forget(&mut self) {
         *self = Self {
             slots: vec![Slot::default(); FEWEST_SLOTS],
+            forms: HashMap::from([(WordKeys::default().symbols(), 0)]),
             keys: vec![WordKeys::default()],
             ..Self::default()
         };
@@ -141,8 +152,12 @@ impl Memo {
         ((product >> 64) as u64 ^ product as u64) as usize & (self.slots.len() - 1)
     }
 
+    /// What is known about a word that is not among the slots.
     #[cold]
-    fn learn_short(&mut self, key: [u64; 2], word: &str, learn: &impl Fn(&str) -> Known) -> Slot {
+    fn learn(&mut self, key: [u64; 2], word: &str, learn: &impl Fn(&str) -> Known) -> Slot {
+        if key == LONG {
+            return self.learn_long(word, learn);
+        }
         if self.used * 2 >= self.slots.len() {
             let grown = vec![Slot::default(); self.slots.len() * 2];
             // An empty slot is found at once, as the first empty one.
@@ -163,7 +178,6 @@ impl Memo {
         slot
     }
 
-    #[cold]
     fn learn_long(&mut self, word: &str, learn: &impl Fn(&str) -> Known) -> Slot {
         if word.len() > LONGEST_WORD {
             return Slot {
@@ -181,12 +195,11 @@ impl Memo {
 
     fn slot(&mut self, word: &str, learn: &impl Fn(&str) -> Known) -> Slot {
         let Known { stem, keys } = learn(word);
-        let form = if keys == WordKeys::default() {
-            0
-        } else {
+        let fresh = self.keys.len() as u32;
+        let form = *self.forms.entry(keys.symbols()).or_insert(fresh);
+        if form == fresh {
             self.keys.push(keys);
-            self.keys.len() as u32 - 1
-        };
+        }
         Slot {
             stem,
             form,
@@ -196,10 +209,17 @@ impl Memo {
     }
 }
 
-/// The key of the word at `start..end`, at most 16 bytes: no two words have one in common
-/// unless only the case of ASCII letters tells them apart. No word holds a byte 0.
+/// The key of all words above 16 bytes, which no slot has: no UTF-8 holds such bytes.
+const LONG: [u64; 2] = [u64::MAX; 2];
+
+/// The key of a word: no two words up to 16 bytes have one in common unless only the case
+/// of ASCII letters tells them apart. No word holds a byte 0.
 #[inline]
-fn key(bytes: &[u8], start: usize, end: usize) -> [u64; 2] {
+fn key(bytes: &[u8], token: Token) -> [u64; 2] {
+    let Range { start, end } = token.span();
+    let Some(&[low_mask, high_mask]) = MASKS.get(end - start) else {
+        return LONG;
+    };
     let mut word = [0; SHORT];
     if let Some(and_what_follows) = bytes.get(start..start + SHORT) {
         word.copy_from_slice(and_what_follows);
@@ -208,7 +228,6 @@ fn key(bytes: &[u8], start: usize, end: usize) -> [u64; 2] {
     }
     let (low, high) = word.split_at(8);
     let int = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("8 bytes"));
-    let [low_mask, high_mask] = MASKS[end - start];
     [
         lower_case(int(low)) & low_mask,
         lower_case(int(high)) & high_mask,

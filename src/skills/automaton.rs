@@ -10,11 +10,10 @@
 //! each pair of such numbers says whether any pattern begins with the one and goes on
 //! with the other. Only where such a pair stands together is a pattern looked at.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
-use super::{Parts, SkillMatch, Step};
+use super::{Parts, Sequences, SkillMatch, Step};
 use crate::layout::{Reader, Writer};
 use crate::names::Names;
 use crate::table::Table;
@@ -34,6 +33,9 @@ const MOST_STATES: usize = 1 << 20;
 
 /// Sets of patterns that may be opened (or closed); the square of it is stored in bits.
 const MOST_SETS: usize = 1 << 13;
+
+/// Different lists of entries that states may name, and sets of other classes.
+const MOST_MEANINGS: usize = 1 << 16;
 
 /// The gaps that are tried together, 0 to 4: hardly a pattern allows more.
 const USUAL_GAPS: usize = 5;
@@ -56,6 +58,13 @@ pub struct WordKeys {
     alone: State,
 }
 
+impl WordKeys {
+    /// All that tells one word from another.
+    pub(crate) fn symbols(&self) -> (u32, u32) {
+        (self.exact, self.stem)
+    }
+}
+
 /// What a sequence of words stands for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct State {
@@ -65,20 +74,15 @@ struct State {
     opens: u16,
     /// The set of patterns that it closes; 0: none.
     closes: u16,
-    /// Which of [`Automaton::names`] it names.
-    names_from: u32,
-    names_to: u32,
-    /// Whether it belongs to a class of neighbours or the like.
-    has_classes: bool,
+    /// The set of classes of neighbours and the like that it belongs to; 0: none.
+    classes: u16,
+    /// The list of entries that it names; 0: none.
+    names: u16,
 }
 
 impl State {
-    fn is_name(&self) -> bool {
-        self.names_from < self.names_to
-    }
-
     fn counts(&self) -> bool {
-        self.opens != 0 || self.closes != 0 || self.is_name() || self.has_classes
+        self.opens != 0 || self.closes != 0 || self.names != 0 || self.classes != 0
     }
 }
 
@@ -114,17 +118,29 @@ struct Phrase {
 struct Opener {
     at: u32,
     opens: u16,
+    /// One bit per gap behind which a word shares a pattern with it, and [`FAR`].
+    gaps: u16,
 }
 
-/// Two sequences that share a pattern: one at `first..end`, one at `next..next_end`.
+impl Opener {
+    fn new(at: u32, opens: u16) -> Self {
+        let gaps = 0;
+        Self { at, opens, gaps }
+    }
+}
+
+/// A pattern that it opens allows more than the usual gaps.
+const FAR: u16 = 1 << USUAL_GAPS;
+
+/// Two sequences that share patterns: one at `first..end`, one at `next..next_end`.
 #[derive(Debug, Clone, Copy, Default)]
 struct Hit {
     first: u32,
     end: u32,
     next: u32,
     next_end: u32,
-    opens: u16,
-    closes: u16,
+    /// Where those patterns are; found at once, so that nothing waits for it later.
+    patterns: [u32; 2],
 }
 
 /// Working memory of a search, reused from one to the next.
@@ -134,14 +150,18 @@ pub(crate) struct SearchMemory {
     phrases: Vec<Phrase>,
     /// Per token, and once more behind the last, the phrases that begin before it.
     phrases_before: Vec<u32>,
-    /// Per token the number of its sentence (the low half of it) and the set it closes.
-    marks: Vec<u32>,
+    /// Per token the set that it closes; some more behind the end close nothing.
+    closes: Vec<u16>,
+    /// One bit per token, and some more: a sentence begins with it.
+    breaks: Vec<u64>,
     /// The words that open patterns.
     openers: Vec<Opener>,
     /// The words that name an entry.
     named: Vec<u32>,
-    /// One bit per token: it belongs to classes.
-    with_classes: Vec<u64>,
+    /// Per token the set of its classes.
+    classes: Vec<u16>,
+    /// The words that may begin a phrase.
+    beginnings: Vec<u32>,
     hits: Vec<Hit>,
     /// The patterns that matched with one first element.
     done: Vec<u32>,
@@ -157,18 +177,57 @@ pub(super) struct Automaton {
     /// (state, symbol) → state.
     steps: Table,
     states: Vec<State>,
-    /// The entries that states name.
+    /// The lists of entries that states name, and where each ends.
     names: Vec<u32>,
-    /// (state, class) → 0 where the state belongs to the class.
-    members: Table,
+    names_to: Vec<u32>,
+    /// Which sets of classes hold a class: a row of bits per class.
+    members: Members,
     /// Opening × closing sets.
     cells: Cells,
     /// Later elements of patterns.
     steps_on: Vec<Step>,
     /// Per entry its class of neighbours and of `unless` phrases, or [`NONE`].
-    near: Vec<u32>,
-    unless: Vec<u32>,
+    company: Vec<[u32; 2]>,
     role_names: u32,
+}
+
+/// Which sets of classes hold a class, of which only those are here that are asked for.
+#[derive(Debug, Default)]
+struct Members {
+    /// One row of bits per class, a bit per set.
+    bits: Vec<u64>,
+    width: usize,
+}
+
+impl Members {
+    /// The rows of `n_classes` classes, given the `sets` that states have of them.
+    fn new(n_classes: usize, sets: &[Vec<u32>]) -> Self {
+        let width = sets.len().div_ceil(64).max(1);
+        let mut bits = vec![0; n_classes * width];
+        for (set, classes) in sets.iter().enumerate() {
+            for &class in classes {
+                bits[class as usize * width + set / 64] |= 1 << (set % 64);
+            }
+        }
+        Self { bits, width }
+    }
+
+    /// The sets that hold a class.
+    #[inline]
+    fn of(&self, class: u32) -> ClassRow<'_> {
+        ClassRow(&self.bits[class as usize * self.width..][..self.width])
+    }
+}
+
+/// The sets that hold one class.
+#[derive(Clone, Copy)]
+struct ClassRow<'a>(&'a [u64]);
+
+impl ClassRow<'_> {
+    #[inline]
+    fn is_in(self, set: u16) -> bool {
+        self.0[usize::from(set / 64)] >> (set % 64) & 1 == 1
+    }
 }
 
 /// Which patterns begin with a state of one set and go on with a state of another.
@@ -179,10 +238,8 @@ struct Cells {
     width: usize,
     /// …and how many cells come before those of each 64 bits.
     before: Vec<u32>,
-    /// Per cell its list of patterns.
-    lists: Vec<u32>,
-    /// Per list its end.
-    ends: Vec<u32>,
+    /// Per cell where its patterns begin and end.
+    lists: Vec<[u32; 2]>,
     patterns: Vec<CellPattern>,
     /// The widest gap per opening set and per closing set.
     reach: Vec<u32>,
@@ -211,8 +268,7 @@ impl Cells {
         to.list(&self.bits);
         to.number(self.width as u32);
         to.list(&self.before);
-        to.list(&self.lists);
-        to.list(&self.ends);
+        to.list(self.lists.as_flattened());
         to.list(&column(&self.patterns, |p| p.id));
         to.list(&column(&self.patterns, |p| p.skill));
         to.list(&column(&self.patterns, |p| p.gap));
@@ -227,8 +283,7 @@ impl Cells {
             bits: from.list()?,
             width: from.number::<u32>()? as usize,
             before: from.list()?,
-            lists: from.list()?,
-            ends: from.list()?,
+            lists: from.list()?.as_chunks().0.to_vec(),
             ..Self::default()
         };
         let (ids, skills): (Vec<u32>, Vec<u32>) = (from.list()?, from.list()?);
@@ -262,14 +317,27 @@ impl Cells {
         self.row(opens)[closes as usize / 64] >> (closes % 64) & 1 == 1
     }
 
-    /// The patterns of two sets that share any.
-    fn patterns(&self, opens: u16, closes: u16) -> &[CellPattern] {
+    /// One bit per usual gap: whether the set that stands there shares a pattern; and
+    /// [`FAR`].
+    #[inline]
+    fn gaps(&self, opens: u16, next: &[u16; USUAL_GAPS]) -> u16 {
+        let row = self.row(opens);
+        let is_far = self.reach[opens as usize] as usize >= USUAL_GAPS;
+        let mut gaps = u16::from(is_far) << USUAL_GAPS;
+        for (gap, &closes) in next.iter().enumerate() {
+            let shares = row[usize::from(closes / 64)] >> (closes % 64) & 1;
+            gaps |= (shares as u16) << gap;
+        }
+        gaps
+    }
+
+    /// Where the patterns of two sets are that share any.
+    #[inline]
+    fn shared(&self, opens: u16, closes: u16) -> [u32; 2] {
         let at = opens as usize * self.width + closes as usize / 64;
         let lower = self.bits[at] & ((1 << (closes % 64)) - 1);
         let cell = self.before[at] + lower.count_ones();
-        let list = self.lists[cell as usize] as usize;
-        let from = list.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.patterns[from as usize..self.ends[list] as usize]
+        self.lists[cell as usize]
     }
 }
 
@@ -298,15 +366,16 @@ impl Automaton {
         to.list(&column(&self.states, |s| s.follows));
         to.list(&column(&self.states, |s| s.opens));
         to.list(&column(&self.states, |s| s.closes));
-        to.list(&column(&self.states, |s| s.names_to));
-        to.list(&column(&self.states, |s| u8::from(s.has_classes)));
+        to.list(&column(&self.states, |s| s.names));
+        to.list(&column(&self.states, |s| s.classes));
         to.list(&self.names);
-        self.members.write(to);
+        to.list(&self.names_to);
+        to.number(self.members.width as u32);
+        to.list(&self.members.bits);
         self.cells.write(to);
         to.list(&column(&self.steps_on, |s| s.class));
         to.list(&column(&self.steps_on, |s| s.gap));
-        to.list(&self.near);
-        to.list(&self.unless);
+        to.list(self.company.as_flattened());
         to.number(self.role_names);
     }
 
@@ -314,20 +383,18 @@ impl Automaton {
         let (exact, stems) = (Names::read(from)?, Names::read(from)?);
         let next_states = Table::read(from)?;
         let (follows, opens): (Vec<u64>, Vec<u16>) = (from.list()?, from.list()?);
-        let (closes, names_to): (Vec<u16>, Vec<u32>) = (from.list()?, from.list()?);
-        let has_classes: Vec<u8> = from.list()?;
+        let (closes, names): (Vec<u16>, Vec<u16>) = (from.list()?, from.list()?);
+        let classes: Vec<u16> = from.list()?;
         let n = follows.len();
-        let lists = [opens.len(), closes.len(), names_to.len(), has_classes.len()];
-        if lists != [n; 4] {
+        if [opens.len(), closes.len(), names.len(), classes.len()] != [n; 4] {
             return None;
         }
         let state = |at: usize| State {
             follows: follows[at],
             opens: opens[at],
             closes: closes[at],
-            names_from: at.checked_sub(1).map_or(0, |before| names_to[before]),
-            names_to: names_to[at],
-            has_classes: has_classes[at] != 0,
+            names: names[at],
+            classes: classes[at],
         };
         Some(Self {
             exact,
@@ -335,15 +402,18 @@ impl Automaton {
             steps: next_states,
             states: (0..n).map(state).collect(),
             names: from.list()?,
-            members: Table::read(from)?,
+            names_to: from.list()?,
+            members: Members {
+                width: from.number::<u32>()? as usize,
+                bits: from.list()?,
+            },
             cells: Cells::read(from)?,
             steps_on: {
                 let (classes, gaps) = (from.list()?, from.list()?);
                 let both = classes.into_iter().zip(gaps);
                 both.map(|(class, gap)| Step { class, gap }).collect()
             },
-            near: from.list()?,
-            unless: from.list()?,
+            company: from.list()?.as_chunks().0.to_vec(),
             role_names: from.number()?,
         })
     }
@@ -370,19 +440,24 @@ impl Automaton {
     /// state holds what its stem leads to as well.
     #[inline]
     fn step(&self, state: u32, word: &WordKeys) -> Option<u32> {
-        let mut to = self.steps.get(step_key(state, word.exact));
+        let keys = [word.exact, word.stem].map(|symbol| step_key(state, symbol));
+        if !(self.steps.may_hold(keys[0]) | self.steps.may_hold(keys[1])) {
+            return None;
+        }
+        let mut to = self.steps.get(keys[0]);
         if to == Table::MISSING {
-            to = self.steps.get(step_key(state, word.stem));
+            to = self.steps.get(keys[1]);
         }
         (to != Table::MISSING).then_some(to)
     }
 
-    fn names(&self, state: &State) -> &[u32] {
-        &self.names[state.names_from as usize..state.names_to as usize]
-    }
-
-    fn is_in(&self, state: u32, class: u32) -> bool {
-        self.members.get(step_key(state, class)) == 0
+    /// The entries of a list.
+    fn names(&self, list: u16) -> &[u32] {
+        let Some(before) = list.checked_sub(1) else {
+            return &[];
+        };
+        let (from, to) = (self.names_to[before as usize], self.names_to[list as usize]);
+        &self.names[from as usize..to as usize]
     }
 
     /// Finds every skill that the words name, sorted by skill and position.
@@ -401,7 +476,7 @@ impl Automaton {
             words,
             phrases: &memory.phrases,
             phrases_before: &memory.phrases_before,
-            with_classes: &memory.with_classes,
+            classes: &memory.classes,
         };
         search.named(&memory.named, matches);
         search.follow_hits(&mut memory.hits, &mut memory.done, matches);
@@ -423,12 +498,13 @@ impl Automaton {
             words,
             phrases: &memory.phrases,
             phrases_before: &memory.phrases_before,
-            with_classes: &memory.with_classes,
+            classes: &memory.classes,
         };
         let mut ranges = Vec::new();
+        let role_names = self.members.of(self.role_names);
         for first in 0..words.len() {
             for (state, end) in search.starting_at(first) {
-                if self.is_in(state, self.role_names) {
+                if role_names.is_in(self.states[state as usize].classes) {
                     ranges.push(first..end as usize);
                 }
             }
@@ -436,73 +512,91 @@ impl Automaton {
         ranges
     }
 
-    /// Finds the phrases, and lays out what the single words stand for.
+    /// Lays out what the single words stand for, and finds the phrases.
     fn lay_out(&self, words: KnownWords, memory: &mut SearchMemory) {
         let n = words.len();
         let SearchMemory {
-            phrases,
-            phrases_before,
-            marks,
+            beginnings,
+            closes,
+            breaks,
             openers,
             named,
-            with_classes,
+            classes,
+            ..
+        } = memory;
+        breaks.clear();
+        breaks.extend(words.tokens.chunks(64).map(breaks_of));
+        breaks.extend([0; 2]);
+        resize(closes, n + USUAL_GAPS);
+        closes[n..].fill(0);
+        resize(classes, n);
+        for list in [&mut *beginnings, &mut *named] {
+            resize(list, n + 1);
+        }
+        resize(openers, n + 1);
+        // Slices of known length spare the loop most of its checks.
+        let (forms, closes) = (&words.forms[..n], &mut closes[..n]);
+        let (begin, open, name) = (&mut beginnings[..], &mut openers[..], &mut named[..]);
+        let (mut n_begin, mut n_open, mut n_name) = (0, 0, 0);
+        let mut follows = 0;
+        for at in 0..n {
+            let word = &words.keys[forms[at] as usize];
+            let place = at as u32;
+            let alone = &word.alone;
+            (closes[at], classes[at]) = (alone.closes, alone.classes);
+            put(begin, &mut n_begin, place, follows & word.bits != 0);
+            let opener = Opener::new(place, alone.opens);
+            put(open, &mut n_open, opener, alone.opens != 0);
+            put(name, &mut n_name, place, alone.names != 0);
+            follows = alone.follows;
+        }
+        beginnings.truncate(n_begin);
+        openers.truncate(n_open);
+        named.truncate(n_name);
+        self.find_phrases(words, memory);
+    }
+
+    /// Walks on from every word that the next may continue; `beginnings` holds that next.
+    fn find_phrases(&self, words: KnownWords, memory: &mut SearchMemory) {
+        let SearchMemory {
+            beginnings,
+            phrases,
+            phrases_before,
             ..
         } = memory;
         phrases.clear();
-        resize(phrases_before, n + 1);
-        resize(marks, n + USUAL_GAPS);
-        // Nothing closes behind the end.
-        marks[n..].fill(0);
-        resize(openers, n + 1);
-        resize(named, n + 1);
-        with_classes.clear();
-        with_classes.resize(n.div_ceil(64), 0);
-        let (mut n_openers, mut n_named) = (0, 0);
-        let mut sentence = 0_u32;
-        let nothing = WordKeys::default();
-        let mut before = &nothing;
-        let tokens = words.tokens.iter().zip(words.forms);
-        let places = phrases_before.iter_mut().zip(marks.iter_mut());
-        for (at, ((token, &form), (phrases_before, mark))) in tokens.zip(places).enumerate() {
-            let word = &words.keys[form as usize];
-            if before.alone.follows & word.bits != 0 {
-                self.walk(words, at - 1, before.state, phrases);
+        resize(phrases_before, words.len() + 1);
+        let mut laid_out = 0;
+        for &second in &*beginnings {
+            let before = phrases.len() as u32;
+            self.walk(words, second as usize - 1, phrases);
+            if phrases.len() as u32 > before {
+                phrases_before[laid_out..second as usize].fill(before);
+                laid_out = second as usize;
             }
-            before = word;
-            *phrases_before = phrases.len() as u32;
-            sentence = sentence.wrapping_add(u32::from(token.after_break) << 16);
-            *mark = sentence | u32::from(word.alone.closes);
-            openers[n_openers] = Opener {
-                at: at as u32,
-                opens: word.alone.opens,
-            };
-            n_openers += usize::from(word.alone.opens != 0);
-            named[n_named] = at as u32;
-            n_named += usize::from(word.alone.is_name());
-            with_classes[at / 64] |= u64::from(word.alone.has_classes) << (at % 64);
         }
-        phrases_before[n] = count(phrases.len());
-        openers.truncate(n_openers);
-        named.truncate(n_named);
+        phrases_before[laid_out..].fill(count(phrases.len()));
     }
 
-    fn walk(&self, words: KnownWords, first: usize, state: u32, phrases: &mut Vec<Phrase>) {
-        let mut state = state;
+    /// Finds the phrases that begin with one word.
+    fn walk(&self, words: KnownWords, first: usize, phrases: &mut Vec<Phrase>) {
+        let mut state = words.key(first).state;
         for at in first + 1..words.len() {
             let word = words.key(at);
-            if self.states[state as usize].follows & word.bits == 0 {
-                return;
-            }
             match self.step(state, word) {
                 Some(to) => state = to,
                 None => return,
             }
-            if self.states[state as usize].counts() {
+            let found = &self.states[state as usize];
+            if found.counts() {
                 phrases.push(Phrase {
                     first: count(first),
                     end: count(at + 1),
                     state,
                 });
+            }
+            if found.follows == 0 {
+                return;
             }
         }
     }
@@ -510,41 +604,37 @@ impl Automaton {
     /// Finds the single words that share a pattern with a single word behind them.
     fn hit_words(&self, memory: &mut SearchMemory) {
         let SearchMemory {
-            marks,
+            closes,
+            breaks,
             openers,
             hits,
             ..
         } = memory;
         hits.clear();
-        for &Opener { at, opens } in &*openers {
-            let first = at as usize;
-            let Some(&[mark, ref next @ ..]) = marks[first..].first_chunk::<{ USUAL_GAPS + 1 }>()
-            else {
-                continue;
-            };
-            let row = self.cells.row(opens);
-            let shared = |mark: u32| {
-                let closes = mark as u16;
-                row[usize::from(closes / 64)] >> (closes % 64)
-            };
-            let mut gaps = shared(next[0]) & 1;
-            for (gap, &next) in (1..).zip(&next[1..]) {
-                let same_sentence = u64::from((next ^ mark) >> 16 == 0);
-                gaps |= (shared(next) & same_sentence) << gap;
+        let mut n = 0;
+        for nth in 0..openers.len() {
+            let Opener { at, opens, .. } = openers[nth];
+            let next = at as usize + 1;
+            let next_sets = closes[next..].first_chunk();
+            let gaps = next_sets.map_or(0, |next_sets| self.cells.gaps(opens, next_sets));
+            let gaps = gaps & unbroken(breaks, next) as u16;
+            put(openers, &mut n, Opener { at, opens, gaps }, gaps != 0);
+        }
+        for &Opener { at, opens, gaps } in &openers[..n] {
+            let mut left = gaps & (FAR - 1);
+            while left != 0 {
+                let next = at + 1 + left.trailing_zeros();
+                hits.push(Hit {
+                    first: at,
+                    end: at + 1,
+                    next,
+                    next_end: next + 1,
+                    patterns: self.cells.shared(opens, closes[next as usize]),
+                });
+                left &= left - 1;
             }
-            while gaps != 0 {
-                let gap = gaps.trailing_zeros() as usize;
-                hits.push(Hit::of_words(
-                    first,
-                    first + 1,
-                    first + 1 + gap,
-                    opens,
-                    next[gap],
-                ));
-                gaps &= gaps - 1;
-            }
-            if self.cells.reach[opens as usize] as usize >= USUAL_GAPS {
-                self.hit_from(first, first + 1, opens, USUAL_GAPS, marks, hits);
+            if gaps & FAR != 0 {
+                self.hit_from(at..at + 1, opens, USUAL_GAPS, closes, breaks, hits);
             }
         }
     }
@@ -553,21 +643,29 @@ impl Automaton {
     /// of `from` words on.
     fn hit_from(
         &self,
-        first: usize,
-        end: usize,
+        opening: Range<u32>,
         opens: u16,
         from: usize,
-        marks: &[u32],
+        closes: &[u16],
+        breaks: &[u64],
         hits: &mut Vec<Hit>,
     ) {
-        let sentence = marks[end - 1] >> 16;
-        let last = (end + self.cells.reach[opens as usize] as usize).min(marks.len() - 1);
-        for (next, &mark) in (end + from..).zip(marks.get(end + from..=last).unwrap_or(&[])) {
-            if next > end && mark >> 16 != sentence {
+        let end = opening.end as usize;
+        let last = (end + self.cells.reach[opens as usize] as usize).min(closes.len() - 1);
+        let mut is_broken = (end..end + from).any(|at| is_break(breaks, at));
+        for (next, &closes) in closes.iter().enumerate().take(last + 1).skip(end + from) {
+            is_broken |= is_break(breaks, next);
+            if is_broken && next > end {
                 return;
             }
-            if self.cells.share(opens, mark as u16) {
-                hits.push(Hit::of_words(first, end, next, opens, mark));
+            if self.cells.share(opens, closes) {
+                hits.push(Hit {
+                    first: opening.start,
+                    end: opening.end,
+                    next: count(next),
+                    next_end: count(next + 1),
+                    patterns: self.cells.shared(opens, closes),
+                });
             }
         }
     }
@@ -576,24 +674,32 @@ impl Automaton {
     fn hit_phrases(&self, words: KnownWords, memory: &mut SearchMemory) {
         let SearchMemory {
             phrases,
-            marks,
+            closes: closes_at,
+            breaks,
             hits,
             ..
         } = memory;
-        let same_sentence = |a: u32, b: u32| marks[a as usize] >> 16 == marks[b as usize] >> 16;
+        let same_sentence =
+            |first: u32, last: u32| (first + 1..=last).all(|at| !is_break(breaks, at as usize));
+        let hit = |first: u32, end: u32, next: &Phrase, opens: u16, closes: u16| Hit {
+            first,
+            end,
+            next: next.first,
+            next_end: next.end,
+            patterns: self.cells.shared(opens, closes),
+        };
         for (nth, phrase) in phrases.iter().enumerate() {
             let State { opens, closes, .. } = self.states[phrase.state as usize];
             if opens != 0 {
-                let (first, end) = (phrase.first as usize, phrase.end as usize);
-                self.hit_from(first, end, opens, 0, marks, hits);
+                self.hit_from(phrase.first..phrase.end, opens, 0, closes_at, breaks, hits);
                 let last = phrase.end.saturating_add(self.cells.reach[opens as usize]);
                 let nearby = phrases[nth + 1..].iter().take_while(|p| p.first <= last);
                 for next in nearby.filter(|p| p.first >= phrase.end) {
                     let closes = self.states[next.state as usize].closes;
                     if self.cells.share(opens, closes)
-                        && (next.first == phrase.end || same_sentence(next.first, phrase.end - 1))
+                        && (next.first == phrase.end || same_sentence(phrase.end - 1, next.first))
                     {
-                        hits.push(Hit::of(phrase.first, phrase.end, next, opens, closes));
+                        hits.push(hit(phrase.first, phrase.end, next, opens, closes));
                     }
                 }
             }
@@ -604,12 +710,40 @@ impl Automaton {
                     if self.cells.share(opens, closes)
                         && (opening + 1 == phrase.first || same_sentence(opening, phrase.first))
                     {
-                        hits.push(Hit::of(opening, opening + 1, phrase, opens, closes));
+                        hits.push(hit(opening, opening + 1, phrase, opens, closes));
                     }
                 }
             }
         }
     }
+}
+
+/// Writes `entry` behind the first `n` and counts it if it `stays`: no branch, which words
+/// would make hard to foresee.
+#[inline]
+fn put<T>(entries: &mut [T], n: &mut usize, entry: T, stays: bool) {
+    entries[*n] = entry;
+    *n += usize::from(stays);
+}
+
+/// One bit per token, of at most 64: a sentence begins with it.
+fn breaks_of(tokens: &[Token]) -> u64 {
+    let last_first = tokens.iter().rev();
+    last_first.fold(0, |bits, token| bits << 1 | u64::from(token.after_break))
+}
+
+fn is_break(breaks: &[u64], at: usize) -> bool {
+    breaks[at / 64] >> (at % 64) & 1 == 1
+}
+
+/// One bit per gap from token `at` on: 0, or so many words that no sentence begins with
+/// them nor with what follows.
+#[inline]
+fn unbroken(breaks: &[u64], at: usize) -> u64 {
+    let shift = at % 64;
+    let next = breaks[at / 64] >> shift | breaks[at / 64 + 1] << 1 << (63 - shift);
+    // The bits below the lowest one that is set.
+    !next & next.wrapping_sub(1) | 1
 }
 
 /// Makes room for `n` entries without writing those that are there.
@@ -618,37 +752,26 @@ fn resize<T: Clone + Default>(entries: &mut Vec<T>, n: usize) {
 }
 
 impl Hit {
-    fn of_words(first: usize, end: usize, next: usize, opens: u16, mark: u32) -> Self {
-        Self {
-            first: first as u32,
-            end: end as u32,
-            next: next as u32,
-            next_end: next as u32 + 1,
-            opens,
-            closes: mark as u16,
-        }
-    }
-
-    fn of(first: u32, end: u32, next: &Phrase, opens: u16, closes: u16) -> Self {
-        Self {
-            first,
-            end,
-            next: next.first,
-            next_end: next.end,
-            opens,
-            closes,
-        }
+    /// Hits are looked at from the first word on, nearest element first, longest sequence
+    /// first.
+    fn order(&self) -> u128 {
+        let opening = u64::from(self.first) << 32 | u64::from(self.end);
+        let next = u64::from(self.next) << 32 | u64::from(!self.next_end);
+        u128::from(opening) << 64 | u128::from(next)
     }
 }
 
 /// Sorts by skill and position, and drops what overlaps an earlier (then a longer) match
 /// of the same skill.
 fn keep_leftmost(matches: &mut Vec<SkillMatch>) {
-    matches.sort_unstable_by_key(|m| {
-        let place = u64::from(m.skill) << 32 | u64::from(m.first);
-        (place, Reverse(m.end))
+    matches.sort_unstable_by_key(|m| u64::from(m.skill) << 32 | u64::from(m.first));
+    matches.dedup_by(|m, kept| {
+        let overlaps = kept.skill == m.skill && m.first < kept.end;
+        if overlaps && m.first == kept.first {
+            kept.end = kept.end.max(m.end);
+        }
+        overlaps
     });
-    matches.dedup_by(|m, kept| kept.skill == m.skill && m.first < kept.end);
 }
 
 /// A text in which the phrases were found.
@@ -657,7 +780,7 @@ struct Search<'a> {
     words: KnownWords<'a>,
     phrases: &'a [Phrase],
     phrases_before: &'a [u32],
-    with_classes: &'a [u64],
+    classes: &'a [u16],
 }
 
 impl<'a> Search<'a> {
@@ -669,10 +792,10 @@ impl<'a> Search<'a> {
         &self.phrases[from..to]
     }
 
-    /// Whether a single word belongs to any class.
+    /// The set of the classes that a phrase belongs to.
     #[inline]
-    fn has_classes(&self, at: usize) -> bool {
-        self.with_classes[at / 64] >> (at % 64) & 1 == 1
+    fn classes_of(&self, phrase: &Phrase) -> u16 {
+        self.automaton.states[phrase.state as usize].classes
     }
 
     /// State and end of every sequence that starts at a token, longest first.
@@ -698,7 +821,7 @@ impl<'a> Search<'a> {
     }
 
     fn name(&self, state: &State, first: u32, end: u32, matches: &mut Vec<SkillMatch>) {
-        for &skill in self.automaton.names(state) {
+        for &skill in self.automaton.names(state.names) {
             self.consider(SkillMatch { skill, first, end }, matches);
         }
     }
@@ -706,7 +829,8 @@ impl<'a> Search<'a> {
     /// The patterns that begin with a hit: of those that go on in several ways, nearest
     /// element first, longest sequence first.
     fn follow_hits(&self, hits: &mut [Hit], done: &mut Vec<u32>, matches: &mut Vec<SkillMatch>) {
-        hits.sort_by_key(|h| (h.first, h.end, h.next, Reverse(h.next_end)));
+        // Most stand in order as they were found, which a stable sort makes use of.
+        hits.sort_by_key(Hit::order);
         let mut opening = (0, 0);
         for hit in hits {
             if opening != (hit.first, hit.end) {
@@ -714,7 +838,8 @@ impl<'a> Search<'a> {
                 done.clear();
             }
             let gap = hit.next - hit.end;
-            for pattern in self.automaton.cells.patterns(hit.opens, hit.closes) {
+            let [from, to] = hit.patterns;
+            for pattern in &self.automaton.cells.patterns[from as usize..to as usize] {
                 let crosses = pattern.gap > 0 && self.words.tokens[hit.next as usize].after_break;
                 if gap > pattern.gap || crosses || done.contains(&pattern.id) {
                     continue;
@@ -740,22 +865,21 @@ impl<'a> Search<'a> {
         let Some((step, rest)) = steps.split_first() else {
             return Some(end);
         };
+        let wanted = self.automaton.members.of(step.class);
         for gap in 0..=step.gap {
             let at = (end + gap) as usize;
             let token = self.words.tokens.get(at)?;
             if step.gap > 0 && token.after_break {
                 return None;
             }
-            let is_such = |state| self.automaton.is_in(state, step.class);
             for phrase in self.phrases_in(at..at + 1).iter().rev() {
-                if is_such(phrase.state)
+                if wanted.is_in(self.classes_of(phrase))
                     && let Some(end) = self.follow(rest, phrase.end)
                 {
                     return Some(end);
                 }
             }
-            if self.has_classes(at)
-                && is_such(self.words.key(at).state)
+            if wanted.is_in(self.classes[at])
                 && let Some(end) = self.follow(rest, count(at + 1))
             {
                 return Some(end);
@@ -766,8 +890,7 @@ impl<'a> Search<'a> {
 
     #[inline]
     fn consider(&self, m: SkillMatch, matches: &mut Vec<SkillMatch>) {
-        let near = self.automaton.near[m.skill as usize];
-        let unless = self.automaton.unless[m.skill as usize];
+        let [near, unless] = self.automaton.company[m.skill as usize];
         if near & unless == NONE || self.is_supported(m, near, unless) {
             matches.push(m);
         }
@@ -790,13 +913,10 @@ impl<'a> Search<'a> {
         class: u32,
         lies: impl Fn(u32, u32) -> bool,
     ) -> bool {
-        let automaton = self.automaton;
-        let is_such_word = |at: usize| {
-            self.has_classes(at)
-                && lies(count(at), count(at + 1))
-                && automaton.is_in(self.words.key(at).state, class)
-        };
-        let is_such_phrase = |p: &Phrase| lies(p.first, p.end) && automaton.is_in(p.state, class);
+        let wanted = self.automaton.members.of(class);
+        let is_such_word =
+            |at: usize| wanted.is_in(self.classes[at]) && lies(at as u32, at as u32 + 1);
+        let is_such_phrase = |p: &Phrase| wanted.is_in(self.classes_of(p)) && lies(p.first, p.end);
         tokens.clone().any(is_such_word) || self.phrases_in(tokens).iter().any(is_such_phrase)
     }
 }
@@ -815,8 +935,8 @@ pub(super) struct Builder<'a> {
     closed_by: HashMap<u32, Vec<u32>>,
     /// Entries by the class that names them.
     named_by: HashMap<u32, Vec<u32>>,
-    /// Classes that a state must know about.
-    kept: BTreeSet<u32>,
+    /// Classes that a state must know about, numbered anew.
+    kept: BTreeMap<u32, u32>,
 }
 
 type Parsed<T> = std::result::Result<T, String>;
@@ -827,7 +947,7 @@ type NodeSet = Vec<u32>;
 /// State and symbol, as [`step_key`] packs them, and the state that they lead to.
 type Edge = (u64, u32);
 
-/// Sets of patterns, numbered from 1; 0 is the empty one.
+/// Sets of numbers, numbered from 1; 0 is the empty one.
 #[derive(Default)]
 struct Sets {
     ids: BTreeMap<Vec<u32>, u16>,
@@ -835,23 +955,33 @@ struct Sets {
 }
 
 impl Sets {
-    fn id(&mut self, set: Vec<u32>) -> Parsed<u16> {
+    /// The number of a set, unless that would make more than `most`.
+    fn id(&mut self, set: BTreeSet<u32>, most: usize) -> Option<u16> {
+        let set: Vec<u32> = set.into_iter().collect();
         if self.all.is_empty() {
             self.ids.insert(Vec::new(), 0);
             self.all.push(Vec::new());
         }
         if let Some(&id) = self.ids.get(&set) {
-            return Ok(id);
+            return Some(id);
         }
-        if self.all.len() >= MOST_SETS {
-            return Err(format!(
-                "its patterns begin or go on in more than {MOST_SETS} different ways"
-            ));
+        if self.all.len() >= most {
+            return None;
         }
         let id = self.all.len() as u16;
         self.ids.insert(set.clone(), id);
         self.all.push(set);
-        Ok(id)
+        Some(id)
+    }
+
+    /// Where each set ends when they stand one behind the other.
+    fn ends(&self) -> Vec<u32> {
+        let lengths = self.all.iter().map(|set| count(set.len()));
+        let sum = |sum: &mut u32, length| {
+            *sum += length;
+            Some(*sum)
+        };
+        lengths.scan(0, sum).collect()
     }
 }
 
@@ -865,8 +995,9 @@ impl<'a> Builder<'a> {
             opened_by: HashMap::new(),
             closed_by: HashMap::new(),
             named_by: HashMap::new(),
-            kept: BTreeSet::new(),
+            kept: BTreeMap::new(),
         };
+        let mut kept = BTreeSet::new();
         for (id, pattern) in (0..).zip(&parts.patterns) {
             let first = pattern.steps[0].class;
             match pattern.steps.get(1) {
@@ -880,24 +1011,24 @@ impl<'a> Builder<'a> {
                     builder.closed_by.entry(second.class).or_default().push(id);
                 }
             }
-            builder
-                .kept
-                .extend(pattern.steps.iter().skip(2).map(|s| s.class));
+            kept.extend(pattern.steps.iter().skip(2).map(|s| s.class));
         }
         for (&class, &skill) in &parts.spelled {
             builder.named_by.entry(class).or_default().push(skill);
         }
         let others = parts.near.iter().chain(&parts.unless).flatten();
-        builder.kept.extend(others.chain(&parts.role_names));
+        kept.extend(others.chain(&parts.role_names));
+        builder.kept = kept.into_iter().zip(0..).collect();
         builder
     }
 
     pub(super) fn build(parts: &'a Parts) -> Parsed<Automaton> {
-        let mut builder = Self::new(parts);
-        let (exact, stems) = builder.number_symbols();
+        let Sequences { exact, stems, .. } = &parts.sequences;
         if exact.len() + stems.len() >= (1 << SYMBOL_BITS) - 1 {
             return Err("it holds more than two million words".to_owned());
         }
+        let mut builder = Self::new(parts);
+        let (exact, stems) = builder.number_symbols();
         for (&(node, symbol), &to) in &parts.sequences.next {
             builder.children[node as usize].push((builder.renumbered[&symbol], to));
         }
@@ -972,10 +1103,12 @@ impl<'a> Builder<'a> {
         nodes: &[NodeSet],
         edges: &[Edge],
     ) -> Parsed<Automaton> {
-        let (mut opening, mut closing) = (Sets::default(), Sets::default());
-        let (mut states, mut names) = (Vec::new(), Vec::new());
-        let mut members = Vec::new();
-        for (id, nodes) in (0..).zip(nodes) {
+        let sets: [Sets; 4] = Default::default();
+        let [mut opening, mut closing, mut named, mut together] = sets;
+        let ways = || format!("its patterns begin or go on in more than {MOST_SETS} ways");
+        let meanings = || format!("its words stand for more than {MOST_MEANINGS} different things");
+        let mut states = Vec::new();
+        for nodes in nodes {
             let classes: BTreeSet<u32> = nodes
                 .iter()
                 .filter_map(|&node| self.parts.sequences.classes.get(node as usize))
@@ -986,18 +1119,17 @@ impl<'a> Builder<'a> {
                 let lists = classes.iter().filter_map(|class| by.get(class));
                 lists.flatten().copied().collect()
             };
-            let names_from = count(names.len());
-            names.extend(all(&self.named_by));
-            let kept = classes.intersection(&self.kept);
-            let members_before = members.len();
-            members.extend(kept.map(|&class| (step_key(id, class), 0)));
+            let (opens, closes) = (all(&self.opened_by), all(&self.closed_by));
+            let kept = classes.iter().filter_map(|class| self.kept.get(class));
+            let kept: BTreeSet<u32> = kept.copied().collect();
             states.push(State {
                 follows: 0,
-                opens: opening.id(all(&self.opened_by).into_iter().collect())?,
-                closes: closing.id(all(&self.closed_by).into_iter().collect())?,
-                names_from,
-                names_to: count(names.len()),
-                has_classes: members.len() > members_before,
+                opens: opening.id(opens, MOST_SETS).ok_or_else(ways)?,
+                closes: closing.id(closes, MOST_SETS).ok_or_else(ways)?,
+                names: named
+                    .id(all(&self.named_by), MOST_MEANINGS)
+                    .ok_or_else(meanings)?,
+                classes: together.id(kept, MOST_MEANINGS).ok_or_else(meanings)?,
             });
         }
         for (key, _) in edges {
@@ -1006,20 +1138,20 @@ impl<'a> Builder<'a> {
         }
         let mut steps_on = Vec::new();
         let cells = self.cells(&opening, &closing, &mut steps_on);
-        let classes_or_none =
-            |classes: &[Option<u32>]| classes.iter().map(|c| c.unwrap_or(NONE)).collect();
+        let kept = |class: &Option<u32>| class.map_or(NONE, |class| self.kept[&class]);
+        let company = self.parts.near.iter().zip(&self.parts.unless);
         Ok(Automaton {
             exact,
             stems,
             steps: Table::new(edges),
             states,
-            names,
-            members: Table::new(&members),
+            names_to: named.ends(),
+            names: named.all.concat(),
+            members: Members::new(self.kept.len(), &together.all),
             cells,
             steps_on,
-            near: classes_or_none(&self.parts.near),
-            unless: classes_or_none(&self.parts.unless),
-            role_names: self.parts.role_names.unwrap_or(NONE),
+            company: company.map(|(a, b)| [kept(a), kept(b)]).collect(),
+            role_names: kept(&self.parts.role_names),
         })
     }
 
@@ -1028,7 +1160,10 @@ impl<'a> Builder<'a> {
         let mut of_pattern = Vec::new();
         for (id, pattern) in (0..).zip(patterns) {
             let steps_from = count(steps_on.len());
-            steps_on.extend(pattern.steps.iter().skip(2));
+            steps_on.extend(pattern.steps.iter().skip(2).map(|step| Step {
+                class: self.kept[&step.class],
+                ..*step
+            }));
             of_pattern.push(CellPattern {
                 id,
                 skill: pattern.skill,
@@ -1047,10 +1182,10 @@ impl<'a> Builder<'a> {
         for ((opens, closes), patterns) in cells_of(opening, closing) {
             cells.bits[opens as usize * width + closes as usize / 64] |= 1 << (closes % 64);
             let list = lists.entry(patterns).or_insert_with_key(|patterns| {
+                let from = count(cells.patterns.len());
                 let patterns = patterns.iter().map(|&id| of_pattern[id as usize]);
                 cells.patterns.extend(patterns);
-                cells.ends.push(count(cells.patterns.len()));
-                count(cells.ends.len() - 1)
+                [from, count(cells.patterns.len())]
             });
             cells.lists.push(*list);
         }
