@@ -630,7 +630,7 @@ mod tests {
         check(
             "role,lists,role_status,model_id,text,description",
             &[
-                "text: description (by its name)",
+                "text: description (by its name; preferred to text)",
                 "title: none found; the text alone is judged",
             ],
         );
