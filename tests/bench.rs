@@ -168,7 +168,7 @@ fn bad_inputs_are_refused() {
     let empty = few(&directory, "empty.csv", "");
     check_refused(
         &[&empty],
-        &format!("`{empty}`: it is empty; there is nothing to label"),
+        &format!("`{empty}`: it is empty; there are no postings in it"),
     );
     let csv = few(&directory, "a.csv", CSV);
     check_refused(

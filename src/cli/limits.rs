@@ -5,6 +5,7 @@ use crate::readers::limits::{DEEPEST, Limits, bytes_of, size};
 #[derive(Debug, clap::Args)]
 #[allow(clippy::struct_field_names)] // each is a flag's name
 #[command(next_help_heading = "Limits")]
+#[group(skip)]
 pub struct Arguments {
     /// Largest row; a larger one is kept in its place and not labelled
     #[arg(long, value_name = "SIZE", value_parser = length_of, default_value = "4M")]
