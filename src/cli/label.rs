@@ -101,7 +101,7 @@ pub struct Arguments {
     #[arg(long, conflicts_with_all = ["output", "resume", "dry_run", "rejects", "limit", "union"])]
     unbuffered: bool,
     #[command(flatten)]
-    limits: limits::Arguments,
+    limits: limits::LimitArguments,
     /// Threads; all cores by default
     #[arg(long, value_name = "N")]
     threads: Option<usize>,

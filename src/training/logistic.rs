@@ -842,8 +842,9 @@ mod tests {
             ids.dedup();
             let length = (ids.len() as f64).sqrt();
             let mut votes = [0_u32; 4];
-            ids.iter()
-                .for_each(|id| votes[(id.wrapping_mul(2_654_435_761) >> 30) as usize] += 1);
+            for id in &ids {
+                votes[(id.wrapping_mul(2_654_435_761) >> 30) as usize] += 1;
+            }
             records.values.extend(ids.iter().map(|_| 1.0 / length));
             records.ids.extend(ids);
             records.starts.push(records.ids.len());
