@@ -8,7 +8,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +83,8 @@ pub struct Progress {
     pub rows: AtomicU64,
     /// Set to stop after the batches under way.
     pub stop: AtomicBool,
+    /// Inputs and outputs that are waited for.
+    pub waiting: AtomicUsize,
 }
 
 /// Counts of rows.

@@ -518,7 +518,7 @@ fn json_that_is_cut_off_or_deep_is_no_panic() {
         "in.jsonl",
         &format!("{whole}\n{{\"description\":{deep}}}\n"),
         1,
-        "warning: 1 rows could not be labelled; the first, `in.jsonl`, line 2: a value is nested more than 128 deep\n",
+        "warning: 1 rows could not be labelled; the first, `in.jsonl`, line 2: the value of `description` is nested more than 100 deep (--max-nesting)\n",
         2,
     );
     check("in.json", &deep, 2, "error: `in.json`: its first records are no objects with named values, so there is no text to find
@@ -605,7 +605,7 @@ fn a_gigantic_record_is_passed_on_and_the_next_one_labelled() {
     );
     assert_eq!(
         text(&output.stderr),
-        "warning: 1 rows could not be labelled; the first, `in.csv`, line 2: the record has more than 4 MB and is not labelled\n"
+        "warning: 1 rows could not be labelled; the first, `in.csv`, line 2: the record has more than 4 MB (--max-row) and is not labelled\n"
     );
     assert_eq!(output.status.code(), Some(1));
     let rows: Vec<csv::StringRecord> = csv::Reader::from_path(directory.path().join("out.csv"))
@@ -614,7 +614,7 @@ fn a_gigantic_record_is_passed_on_and_the_next_one_labelled() {
         .map(Result::unwrap)
         .collect();
     let status = format!(
-        "error: the record has more than 4 MB and is not labelled; its text: 1,\"{gigantic}\""
+        "error: the record has more than 4 MB (--max-row) and is not labelled; its text: 1,\"{gigantic}\""
     );
     assert_eq!(&rows[0][11], status);
     assert_eq!((&rows[1][0], &rows[1][11]), ("2", "ok"));
@@ -625,7 +625,7 @@ fn a_gigantic_record_is_passed_on_and_the_next_one_labelled() {
     );
     assert_eq!(
         text(&output.stderr),
-        "error: `bomb.csv.gz`, line 2: one record unpacks to more than 4 MB, and the file to more than 100 times its size; if this is no decompression bomb, unpack it first\n  \
+        "error: `bomb.csv.gz`, line 2: one record unpacks to more than 4 MB, and the file to more than 100 times its size; if this is no decompression bomb, raise --max-ratio, or unpack it first\n  \
          what was labelled before is kept in `out2.csv.partial`; the same command with --resume goes on from there\n"
     );
     assert_eq!(output.status.code(), Some(2));
@@ -685,6 +685,67 @@ fn a_filter_answers_line_by_line() {
             "error: 1 fields where the header has 2",
             "ok"
         ]
+    );
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_first_line() {
+    let directory = files(&[]);
+    let lines = format!("\u{feff}{{\"description\":\"{DS}\"}}\n{{\"description\":\"x\"}}\n");
+    let output = label(directory.path(), &["-", "--unbuffered"], lines.as_bytes());
+    let answers = text(&output.stdout);
+    assert!(
+        answers.starts_with("{\"description\":\"You frame") && answers.lines().count() == 2,
+        "{answers}"
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let records = format!("\u{feff}id,description\n1,{DS}\n");
+    let output = label(directory.path(), &["-", "--unbuffered"], records.as_bytes());
+    assert!(text(&output.stdout).starts_with("id,description,role,"));
+}
+
+#[test]
+fn a_packed_output_of_no_rows_can_be_unpacked() {
+    let feed = b"{\"jobs\":[{\"title\":\"a\",\"description\":\"x\",\"isListed\":false}]}";
+    let directory = files(&[("in.json", feed)]);
+    for name in [
+        "out.jsonl.gz",
+        "out.jsonl.zst",
+        "out.jsonl.bz2",
+        "out.jsonl.xz",
+    ] {
+        let output = label(directory.path(), &["in.json", "-o", name, "-q"], b"");
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let again = label(directory.path(), &[name], b"");
+        assert_eq!(
+            text(&again.stderr),
+            format!("error: `{name}`: it is empty; there is nothing to label\n")
+        );
+        assert!(
+            !std::fs::read(directory.path().join(name))
+                .unwrap()
+                .is_empty()
+        );
+    }
+}
+
+#[test]
+fn a_quote_that_is_never_closed_loses_nothing() {
+    let rest: String = (2..60_000).map(|i| format!("{i},{DS}\n")).collect();
+    let input = format!("id,description\n1,\"never closed\n{rest}");
+    let directory = files(&[("in.csv", input.as_bytes())]);
+    let output = label(directory.path(), &["in.csv", "-o", "out.csv", "-q"], b"");
+    assert_eq!(
+        text(&output.stderr),
+        "warning: 1 rows could not be labelled; the first, `in.csv`, line 2: the record has more than 4 MB (--max-row) and is not labelled\n"
+    );
+    assert_eq!(output.status.code(), Some(1));
+    let mut rows = csv::Reader::from_path(directory.path().join("out.csv")).unwrap();
+    let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 1);
+    assert!(
+        rows[0][11].ends_with(&input["id,description\n".len()..]),
+        "all of it is in the status"
     );
 }
 

@@ -62,6 +62,48 @@ fn resealed(body: &str) -> String {
     )
 }
 
+/// A model as format 1 stands in files, for good: a change of the format that can no longer
+/// read it needs another number.
+const FORMAT_1: &str = include_str!("data/format-1.model");
+
+#[test]
+fn files_of_format_1_stay_readable() {
+    let (model, id) = file::parse(FORMAT_1.as_bytes(), "format-1.model").unwrap();
+    assert_eq!(file::write(&model), (FORMAT_1.to_owned(), id));
+    let kinds: Vec<&str> = FORMAT_1
+        .lines()
+        .map(|line| line.split([' ', '\t']).next().unwrap_or_default())
+        .collect();
+    let documented = [
+        "rolecall-model",
+        "sha256",
+        "tokenizer",
+        "stemmer",
+        "labels",
+        "languages",
+        "data",
+        "fact",
+        "rows",
+        "parents",
+        "title-weight",
+        "calibration",
+        "shares",
+        "lexicon",
+        "content",
+        "bias",
+        "terms",
+        "others",
+        "title",
+        "seen",
+        "end",
+    ];
+    let mut at = 0;
+    for kind in documented {
+        let found = kinds[at..].iter().position(|k| *k == kind);
+        at += found.unwrap_or_else(|| panic!("no line `{kind}` behind line {at}"));
+    }
+}
+
 #[test]
 fn a_model_survives_being_written_and_read() {
     let text = small();
@@ -140,6 +182,45 @@ fn a_forged_body_is_refused_or_reads_as_it_is_written() {
     );
 }
 
+/// Whoever opens a pipe that nobody writes to waits for ever.
+#[cfg(unix)]
+#[test]
+fn no_path_in_a_model_file_is_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let pipe = pipe.display();
+    let body = FORMAT_1.splitn(3, '\n').nth(2).unwrap();
+    let body = body
+        .replacen("\nfact\t", &format!("\nfact\tsource\t{pipe}\nfact\t"), 1)
+        .replacen("\nparents", &format!("\nparents\t{pipe}"), 1)
+        .replacen("languages\ten", &format!("languages\ten\t{pipe}"), 1)
+        .replace("000 DS", &pipe.to_string());
+    let model = directory.path().join("a.model");
+    std::fs::write(&model, resealed(&body)).unwrap();
+    for arguments in [
+        &["classify", "--model", "a.model", "a.model"][..],
+        &["model", "show", "a.model"],
+    ] {
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_rolecall"))
+            .args(arguments)
+            .current_dir(directory.path())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let begun = std::time::Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            if begun.elapsed().as_secs() > 30 {
+                child.kill().unwrap();
+                panic!("{arguments:?} waits for a pipe");
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        assert!(child.wait().unwrap().success(), "{arguments:?}");
+    }
+}
+
 #[test]
 fn what_another_program_wrote_is_refused_by_name() {
     #[track_caller]
@@ -159,6 +240,10 @@ fn what_another_program_wrote_is_refused_by_name() {
     check(
         b"PK\x03\x04",
         "`m` is not a rolecall model: its first line is not `rolecall-model 1`",
+    );
+    check(
+        b"rolecall-model 0\n",
+        "model `m`: format is `rolecall-model 0`, and this program reads `rolecall-model 1`",
     );
     check(
         b"rolecall-model 2\n",

@@ -109,7 +109,7 @@ pub struct Arguments {
     #[arg(long, conflicts_with_all = ["output", "resume", "dry_run", "rejects", "limit", "union", "report", "spreadsheet_safe"])]
     unbuffered: bool,
     #[command(flatten)]
-    limits: limits::Arguments,
+    limits: limits::LimitArguments,
     /// Threads; all cores by default
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -185,7 +185,9 @@ fn run_one(
     let begun = Instant::now();
     progress.read.store(0, Ordering::Relaxed);
     progress.rows.store(0, Ordering::Relaxed);
+    progress.waiting.fetch_add(1, Ordering::Relaxed);
     let job = Job::new(classifier, options, progress, origins, destination.clone())?;
+    progress.waiting.fetch_sub(1, Ordering::Relaxed);
     if !arguments.quiet || arguments.dry_run {
         describe(&job, arguments.dry_run);
     }
@@ -490,8 +492,8 @@ fn size_of(origins: &[Origin]) -> Option<u64> {
     origins.iter().map(size).sum()
 }
 
-/// How long an interrupted run may take to put things away. A read that waits for a pipe
-/// hears of no interruption.
+/// How long an interrupted run waits for an input or output. A read from a pipe hears of no
+/// interruption.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The first Ctrl-C, or request to end, stops after the rows under way, the second at once.
@@ -501,10 +503,15 @@ fn stop_on_interrupt(progress: &Arc<Progress>) -> Result<(), Failure> {
         if progress.stop.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        std::thread::spawn(|| {
-            std::thread::sleep(PATIENCE);
-            warn("interrupted while waiting for input or output");
-            std::process::exit(130);
+        let progress = Arc::clone(&progress);
+        std::thread::spawn(move || {
+            loop {
+                std::thread::sleep(PATIENCE);
+                if progress.waiting.load(Ordering::Relaxed) > 0 {
+                    warn("interrupted while waiting for input or output");
+                    std::process::exit(130);
+                }
+            }
         });
     };
     ctrlc::set_handler(handler).map_err(|e| Failure::Usage(format!("cannot watch for Ctrl-C: {e}")))
@@ -535,8 +542,11 @@ fn describe(job: &Job, in_full: bool) {
 }
 
 fn with_remains(error: &Error, destination: &Destination) -> String {
-    // A refusal to resume says itself what to do.
-    if matches!(error, Error::Data { origin, .. } if origin.ends_with(".checkpoint")) {
+    // A refusal to resume says itself what to do, and what another process writes is not
+    // this one's to speak of.
+    if matches!(error, Error::Data { origin, reason, .. }
+        if origin.ends_with(".checkpoint") || reason.starts_with("another rolecall"))
+    {
         return error.to_string();
     }
     let remains = remains(destination).map_or(String::new(), |r| {

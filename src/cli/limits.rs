@@ -5,8 +5,7 @@ use crate::readers::limits::{DEEPEST, Limits, bytes_of, size};
 #[derive(Debug, clap::Args)]
 #[allow(clippy::struct_field_names)] // each is a flag's name
 #[command(next_help_heading = "Limits")]
-#[group(skip)]
-pub struct Arguments {
+pub struct LimitArguments {
     /// Largest row; a larger one is kept in its place and not labelled
     #[arg(long, value_name = "SIZE", value_parser = length_of, default_value = "4M")]
     max_row: usize,
@@ -28,7 +27,7 @@ pub struct Arguments {
     max_memory: Option<u64>,
 }
 
-impl Arguments {
+impl LimitArguments {
     /// The limits, and how many of `threads` they leave.
     pub fn limits(&self, threads: usize) -> crate::Result<(Limits, usize)> {
         let mut limits = Limits {

@@ -346,6 +346,7 @@ impl<'a> Job<'a> {
         let outcome = self.run_into(&mut sink);
         match outcome {
             Ok(true) => {
+                sink.pack_nothing(self.compression)?;
                 let mut report = sink.report();
                 report.holdings = sink.holdings.take();
                 sink.finish()?;
@@ -530,14 +531,19 @@ impl Team<'_> {
                 if self.progress.stop.load(Ordering::Relaxed) {
                     feeder.done = true;
                 }
-                match feeder.feed(&mut batch) {
+                self.progress.waiting.fetch_add(1, Ordering::Relaxed);
+                let number = feeder.feed(&mut batch);
+                self.progress.waiting.fetch_sub(1, Ordering::Relaxed);
+                match number {
                     Some(number) => number,
                     None => return,
                 }
             };
             let block = labeller.label(&mut batch);
             let mut output = held(ordered);
+            self.progress.waiting.fetch_add(1, Ordering::Relaxed);
             output.take(number, block, self);
+            self.progress.waiting.fetch_sub(1, Ordering::Relaxed);
             turn.notify_all();
             while output.error.is_none() && number >= output.next + ahead {
                 output = turn.wait(output).unwrap_or_else(PoisonError::into_inner);
@@ -797,6 +803,22 @@ impl Sink {
             resumed: self.resumed,
             holdings: None,
         }
+    }
+
+    /// A packed file of no rows is not an empty one, which no program would unpack.
+    fn pack_nothing(&mut self, compression: Compression) -> Result<()> {
+        if let Out::Bytes(target) = &mut self.out
+            && target.written() == 0
+            && compression != Compression::None
+        {
+            let nothing = compression.pack(b"").map_err(|source| Error::Io {
+                action: "pack the rows of",
+                path: self.checkpoint.clone().unwrap_or_default(),
+                source,
+            })?;
+            target.put(&nothing)?;
+        }
+        Ok(())
     }
 
     /// Gives the outputs their names.
