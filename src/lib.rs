@@ -33,7 +33,7 @@
 //! and [`labelling`] takes them through the flow to [`writers`], at any size.
 //!
 //! Beside the flow stand [`training`], which makes models, [`evaluation`], which measures
-//! them, [`audit`], which looks for wrong labels, and [`bench`], which measures how fast all
+//! them, [`audit`], which looks for wrong labels, and [`mod@bench`], which measures how fast all
 //! of it is; `report` draws what they say.
 //! Nothing here prints or exits.
 
