@@ -719,7 +719,7 @@ fn a_packed_output_of_no_rows_can_be_unpacked() {
         let again = label(directory.path(), &[name], b"");
         assert_eq!(
             text(&again.stderr),
-            format!("error: `{name}`: it is empty; there is nothing to label\n")
+            format!("error: `{name}`: it is empty; there are no postings in it\n")
         );
         assert!(
             !std::fs::read(directory.path().join(name))
