@@ -27,7 +27,7 @@ use crate::language;
 use crate::model::Scorer;
 use crate::posting::Posting;
 use crate::readers::records::{Reading, Row};
-use crate::readers::{Batch, Format, Input, Origin, ReadOptions, delimited, json};
+use crate::readers::{Batch, Format, Input, Origin, ReadOptions, delimited};
 use crate::text::Text;
 use crate::token;
 use crate::writers::target::Destination;
@@ -437,19 +437,15 @@ impl Source {
                 Some(all) => Ok(&all[range.clone()]),
                 None => std::str::from_utf8(&chunk.bytes[range.clone()]),
             };
-            let row = match (record, self.input.format) {
-                (Ok(text), Format::Delimited(delimiter)) => {
-                    delimited::fields(text.as_bytes(), delimiter, &mut ranges);
-                    let ranges = &ranges;
-                    let is_whole = ranges.len() == self.input.columns.len();
-                    is_whole.then_some((text, Row::Fields { text, ranges }))
-                }
-                (Ok(text), _) => json::members(text).ok().map(|m| (text, Row::Object(m))),
-                (Err(_), _) => None,
+            let Ok(record) = record else { continue };
+            let Ok(row) = Row::of(record, self.input.format, &mut ranges) else {
+                continue;
             };
-            if let Some((record, row)) = row
-                && let (Ok(title), Ok(text)) = self.parts(&row)
-            {
+            let is_whole = match &row {
+                Row::Fields { ranges, .. } => ranges.len() == self.input.columns.len(),
+                Row::Object(_) => true,
+            };
+            if is_whole && let (Ok(title), Ok(text)) = self.parts(&row) {
                 show(record, &title, &text);
             }
         }

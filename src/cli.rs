@@ -13,7 +13,8 @@ use crate::classifier::{self, Classifier};
 use crate::error::Error;
 use crate::posting::Posting;
 use crate::prior;
-use crate::training::dataset::{self, DataOptions};
+use crate::training::dataset;
+use crate::writers::target;
 
 /// Says something on standard error. That nobody listens is no reason to stop.
 macro_rules! tell {
@@ -107,11 +108,7 @@ impl ModelArguments {
         let Some(path) = &self.prior_from else {
             return Ok(classifier);
         };
-        let options = DataOptions {
-            unlabelled: true,
-            ..DataOptions::default()
-        };
-        let examples = dataset::read(&[path], &options)?.examples;
+        let examples = dataset::read_unlabelled(path)?;
         let postings = examples.iter().map(|e| {
             if self.ignore_title {
                 Posting::untitled(&e.description)
@@ -389,17 +386,18 @@ fn check_place(path: &Path, what: &str) -> Outcome {
 
 /// Writes beside the name and renames, so that no half file ever carries it.
 fn write_whole(path: &Path, bytes: &[u8]) -> crate::Result<()> {
-    let io = |source| Error::Io {
+    target::write_whole(path, ".part", bytes).map_err(|source| Error::Io {
         action: "write",
         path: path.to_owned(),
         source,
-    };
-    let mut beside = path.to_owned().into_os_string();
-    beside.push(".part");
-    let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
-    written.map_err(|error| {
-        // What could not be finished is no use to anybody.
-        let _ = std::fs::remove_file(&beside);
-        io(error)
     })
+}
+
+/// Writes a page, or prints it where its name is `-`.
+fn write_page(path: &Path, page: &str) -> Outcome {
+    if path == Path::new("-") {
+        std::io::stdout().write_all(page.as_bytes())?;
+        return Ok(());
+    }
+    Ok(write_whole(path, page.as_bytes())?)
 }

@@ -73,6 +73,14 @@ pub enum Error {
         /// What was found and what to do.
         reason: String,
     },
+    /// An output that another process is writing.
+    #[error(
+        "`{origin}`: another rolecall is writing it; wait for that one, or name another output"
+    )]
+    Busy {
+        /// The file.
+        origin: String,
+    },
     /// Training data or parameters from which no model can be fitted.
     #[error("cannot train: {0}")]
     Training(String),

@@ -127,3 +127,10 @@ fn reliability(bin: Reliability) -> String {
         bin.postings
     )
 }
+
+/// Digits in threes: `12,345`.
+pub(crate) fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let threes: Vec<&[u8]> = digits.as_bytes().rchunks(3).rev().collect();
+    String::from_utf8_lossy(&threes.join(&b',')).into_owned()
+}

@@ -4,7 +4,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::data::{DataArguments, threads};
-use super::{Failure, ModelArguments, Outcome, check_place, output, scores, write_whole};
+use super::{
+    Failure, ModelArguments, Outcome, check_place, output, scores, write_page, write_whole,
+};
 use crate::evaluation::gates::{GateOn, Gates};
 use crate::evaluation::whole::{self, Evaluation, EvaluationOptions};
 use crate::report::evaluation::{Row, Scores};
@@ -177,15 +179,6 @@ fn print(evaluation: &Evaluation, out: &mut impl Write) -> std::io::Result<()> {
         )?;
     }
     Ok(())
-}
-
-/// Writes a page, or prints it where its name is `-`.
-pub fn write_page(path: &Path, page: &str) -> Outcome {
-    if path == Path::new("-") {
-        std::io::stdout().write_all(page.as_bytes())?;
-        return Ok(());
-    }
-    Ok(write_whole(path, page.as_bytes())?)
 }
 
 /// Writes what was measured as JSON.

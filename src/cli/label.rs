@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Exit, Failure, ModelArguments, check_place, limits, name_of, warn, write_whole};
+use super::data::threads;
+use super::{Exit, Failure, ModelArguments, check_place, limits, name_of, warn, write_page};
 use crate::classifier::Classifier;
 use crate::columns::Wishes;
 use crate::error::Error;
@@ -17,6 +18,7 @@ use crate::labelling::holdings::Holdings;
 use crate::labelling::{LabelOptions, Progress, Tally, engine, stream};
 use crate::readers::encoding::Charset;
 use crate::readers::{self, Origin, ReadOptions};
+use crate::report::grouped;
 use crate::writers::OutputFormat;
 use crate::writers::target::{Destination, Target};
 
@@ -160,13 +162,9 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     if let (Some(path), Some(holdings)) = (&arguments.report, &holdings) {
         let page = holdings.page(&arguments.name(), &classifier);
-        if printed {
-            io::stdout().write_all(page.as_bytes())?;
-        } else {
-            write_whole(path, page.as_bytes())?;
-            if !arguments.quiet {
-                tell!("  report: {}", path.display());
-            }
+        write_page(path, &page)?;
+        if !printed && !arguments.quiet {
+            tell!("  report: {}", path.display());
         }
     }
     Ok(exit)
@@ -315,11 +313,7 @@ pub(super) fn charset_of(text: &str) -> Result<Charset, String> {
 
 impl Arguments {
     fn options(&self) -> Result<LabelOptions, Failure> {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = self.threads.unwrap_or_else(cores);
-        if threads == 0 {
-            return Err(Failure::Usage("--threads must be at least 1".to_owned()));
-        }
+        let threads = threads(self.threads)?;
         let (limits, threads) = self.limits.limits(threads)?;
         Ok(LabelOptions {
             read: ReadOptions {
@@ -544,9 +538,12 @@ fn describe(job: &Job, in_full: bool) {
 fn with_remains(error: &Error, destination: &Destination) -> String {
     // A refusal to resume says itself what to do, and what another process writes is not
     // this one's to speak of.
-    if matches!(error, Error::Data { origin, reason, .. }
-        if origin.ends_with(".checkpoint") || reason.starts_with("another rolecall"))
-    {
+    let says_all = match error {
+        Error::Busy { .. } => true,
+        Error::Data { origin, .. } => origin.ends_with(".checkpoint"),
+        _ => false,
+    };
+    if says_all {
         return error.to_string();
     }
     let remains = remains(destination).map_or(String::new(), |r| {
@@ -603,19 +600,6 @@ fn summarize(report: &Report, classifier: &Classifier, took: Duration) {
     if !statuses.is_empty() {
         tell!("  statuses: {}", statuses.join(", "));
     }
-}
-
-/// A number with its thousands apart.
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut grouped = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 /// The progress bar, drawn from a thread of its own where standard error is a terminal.

@@ -1,7 +1,7 @@
 //! `rolecall model`: what a model holds, and what changed from one to another.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use super::{Failure, Outcome, open_model, output};
 use crate::classifier::{Classifier, Scratch};
 use crate::model::weights::{self, Moved};
 use crate::posting::Posting;
-use crate::training::dataset::{self, DataOptions};
+use crate::training::dataset;
 
 /// Show what a model holds, or what changed between two
 #[derive(Debug, clap::Args)]
@@ -271,16 +271,8 @@ fn print_diff(
 }
 
 /// How many postings there are, and those that get another label, surest first.
-fn flips(
-    old: &Classifier,
-    new: &Classifier,
-    path: &PathBuf,
-) -> Result<(usize, Vec<Flip>), Failure> {
-    let options = DataOptions {
-        unlabelled: true,
-        ..DataOptions::default()
-    };
-    let examples = dataset::read(&[path], &options)?.examples;
+fn flips(old: &Classifier, new: &Classifier, path: &Path) -> Result<(usize, Vec<Flip>), Failure> {
+    let examples = dataset::read_unlabelled(path)?;
     let mut scratch = [Scratch::default(), Scratch::default()];
     let mut flips = Vec::new();
     for example in &examples {

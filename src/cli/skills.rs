@@ -11,7 +11,7 @@ use super::{Failure, Outcome, name_of, output, read_input, warn};
 use crate::ad::Ad;
 use crate::skills::{Lexicon, Skill};
 use crate::text::Text;
-use crate::training::dataset::{self, DataOptions};
+use crate::training::dataset;
 
 /// List the skill lexicon, or the skills that an ad names
 #[derive(Debug, clap::Args)]
@@ -184,11 +184,7 @@ fn print_table<const N: usize>(
 /// Writes into the lexicon file in how many postings each entry is found.
 fn count(lexicon: &Lexicon, data: &Path, arguments: &Arguments) -> Outcome {
     let mut counts = vec![0_i64; lexicon.skills().len()];
-    let options = DataOptions {
-        unlabelled: true,
-        ..DataOptions::default()
-    };
-    for example in dataset::read(&[data], &options)?.examples {
+    for example in dataset::read_unlabelled(data)? {
         let text = Text::new(&example.description);
         let found = lexicon.find_in(text.as_str());
         found

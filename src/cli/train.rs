@@ -7,8 +7,10 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::data::{DataArguments, threads};
-use super::evaluate::{write_metrics, write_page};
-use super::{Failure, Outcome, check_place, name_of, read_input, scores, warn, write_whole};
+use super::evaluate::write_metrics;
+use super::{
+    Failure, Outcome, check_place, name_of, read_input, scores, warn, write_page, write_whole,
+};
 use crate::classifier::Classifier;
 use crate::evaluation::comparison::{Comparison, Verdict};
 use crate::evaluation::report::{Slice, Summary};

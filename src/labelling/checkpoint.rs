@@ -10,7 +10,7 @@ use super::Tally;
 use crate::error::{Error, Result};
 use crate::readers::Origin;
 use crate::readers::chunks::Position;
-use crate::writers::target::beside;
+use crate::writers::target::{beside, write_whole};
 
 /// What an output depends on, and how far it has come.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -116,19 +116,14 @@ impl Checkpoint {
     /// [`Error::Io`].
     pub fn save(&self, output: &Path) -> Result<()> {
         let path = path_of(output);
-        let new = beside(output, ".checkpoint.new");
         let io = |source| Error::Io {
             action: "write",
             path: path.clone(),
             source,
         };
         let bytes = serde_json::to_vec(self).map_err(|e| io(e.into()))?;
-        let saved = fs::write(&new, bytes).and_then(|()| fs::rename(&new, &path));
-        saved.map_err(|error| {
-            // The one before stays; half of one is of no use.
-            let _ = fs::remove_file(&new);
-            io(error)
-        })
+        // Where it fails, the one before stays.
+        write_whole(&path, ".new", &bytes).map_err(io)
     }
 
     /// Takes the checkpoint of an output away.

@@ -29,6 +29,18 @@ pub enum Row<'a> {
 }
 
 impl<'a> Row<'a> {
+    /// A record of a format, its fields found and put into `ranges`.
+    ///
+    /// # Errors
+    /// What is wrong with its JSON.
+    pub fn of(text: &'a str, format: Format, ranges: &'a mut Vec<Range<usize>>) -> Reading<Self> {
+        if let Format::Delimited(delimiter) = format {
+            delimited::fields(text.as_bytes(), delimiter, ranges);
+            return Ok(Self::Fields { text, ranges });
+        }
+        json::members(text).map(Self::Object)
+    }
+
     /// The value of a column as text; empty where the row has none.
     ///
     /// # Errors
@@ -120,16 +132,7 @@ pub fn sample_first(input: &mut Input, n: usize, mut show: impl FnMut(&[Cow<str>
     let mut show_all = |chunk: &Chunk| {
         for record in chunk.records.iter().take(n) {
             let text = std::str::from_utf8(&chunk.bytes[record.clone()]).ok();
-            let row = text.and_then(|text| match format {
-                Format::Delimited(delimiter) => {
-                    delimited::fields(text.as_bytes(), delimiter, &mut ranges);
-                    Some(Row::Fields {
-                        text,
-                        ranges: &ranges,
-                    })
-                }
-                _ => json::members(text).ok().map(Row::Object),
-            });
+            let row = text.and_then(|text| Row::of(text, format, &mut ranges).ok());
             let Some(row) = row else { continue };
             let values: Vec<Cow<str>> = (0..columns.len())
                 .map(|c| row.value(&columns, c).unwrap_or_default())
@@ -280,25 +283,17 @@ impl Records {
             ))
         })?;
         let mut ranges = Vec::new();
-        let row = match self.input.format {
-            Format::Delimited(delimiter) => {
-                delimited::fields(bytes, delimiter, &mut ranges);
-                if ranges.len() != self.columns.len() {
-                    let reason = format!(
-                        "{} fields where the header has {}; check the quotes around commas and line breaks",
-                        ranges.len(),
-                        self.columns.len()
-                    );
-                    return Err(self.wrong(reason));
-                }
-                Row::Fields {
-                    text,
-                    ranges: &ranges,
-                }
-            }
-            _ => Row::Object(json::members(text).map_err(|e| self.wrong(e))?),
-        };
         let wrong = |reason| self.wrong(reason);
+        let row = Row::of(text, self.input.format, &mut ranges).map_err(wrong)?;
+        if let Row::Fields { ranges, .. } = &row
+            && ranges.len() != self.columns.len()
+        {
+            return Err(wrong(format!(
+                "{} fields where the header has {}; check the quotes around commas and line breaks",
+                ranges.len(),
+                self.columns.len()
+            )));
+        }
         let columns = &self.columns;
         let values = (0..columns.len())
             .map(|c| row.value(columns, c).map(Cow::into_owned).map_err(wrong))

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, PreEscaped, html};
 
+use super::grouped;
 use super::marks::visible;
 use super::page::page;
 use super::plots::{self, Bars, Curve, ink, share_axis};
@@ -389,13 +390,6 @@ fn stacked(counts: &[u64]) -> Markup {
 
 fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
-}
-
-/// Digits in threes: `12,345`.
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let threes: Vec<&[u8]> = digits.as_bytes().rchunks(3).rev().collect();
-    String::from_utf8_lossy(&threes.join(&b',')).into_owned()
 }
 
 #[cfg(test)]

@@ -113,6 +113,18 @@ pub fn read<P: AsRef<Path>>(paths: &[P], options: &DataOptions) -> Result<Datase
     Ok(dataset)
 }
 
+/// Reads postings from a file, looking for no labels.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_unlabelled(path: &Path) -> Result<Vec<Example>> {
+    let options = DataOptions {
+        unlabelled: true,
+        ..DataOptions::default()
+    };
+    Ok(read(&[path], &options)?.examples)
+}
+
 fn nothing_left(rows: usize, dataset: &Dataset) -> String {
     if rows == 0 {
         return "the data has a header and no rows".to_owned();

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 
 use sha2::{Digest, Sha256};
 
+use crate::evaluation::mixed;
 use crate::text::Text;
 use crate::token;
 
@@ -86,14 +87,6 @@ fn filled(bins: &[u32]) -> Sketch {
 fn hash_of(word: &str) -> u64 {
     let step = |h: u64, b: u8| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3);
     mixed(word.bytes().fold(0xCBF2_9CE4_8422_2325, step))
-}
-
-/// The finaliser of SplitMix64.
-fn mixed(z: u64) -> u64 {
-    let z = z.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }
 
 /// A cluster number for every text: near copies, and near copies of near copies, share

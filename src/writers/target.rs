@@ -53,6 +53,21 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Writes a small file under another name beside its own and renames it, so that no half file
+/// ever carries the name.
+///
+/// # Errors
+/// Whatever writing or renaming met; nothing is left beside the name then.
+pub fn write_whole(path: &Path, suffix: &str, bytes: &[u8]) -> io::Result<()> {
+    let new = beside(path, suffix);
+    let written = std::fs::write(&new, bytes).and_then(|()| std::fs::rename(&new, path));
+    if written.is_err() {
+        // What could not be finished is no use to anybody.
+        let _ = std::fs::remove_file(&new);
+    }
+    written
+}
+
 /// An output being written.
 #[derive(Debug)]
 pub struct Target {
@@ -78,8 +93,8 @@ impl Target {
     /// [`Target::keep`].
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Data`] while another process writes the same file, and for
-    /// a directory.
+    /// [`Error::Io`]; [`Error::Busy`] while another process writes the same file;
+    /// [`Error::Data`] for a directory.
     pub fn open(destination: &Destination) -> Result<Self> {
         let path = match destination {
             Destination::Stdout => {
@@ -102,9 +117,8 @@ impl Target {
         }
         let partial = beside(path, ".partial");
         let Some(file) = lock(&partial)? else {
-            let reason =
-                "another rolecall is writing it; wait for that one, or name another output";
-            return Err(refused(path, reason));
+            let origin = path.display().to_string();
+            return Err(Error::Busy { origin });
         };
         let path = path.clone();
         let place = Place::Beside {
