@@ -1,20 +1,19 @@
 //! `rolecall bench` as a stranger uses it.
 #![cfg(feature = "cli")]
 
-use std::process::{Command, Output};
+mod command;
 
+use std::path::Path;
+use std::process::Output;
+
+use command::{rolecall, run, text};
 use serde_json::Value;
 
 const POSTINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/datasets/postings.csv");
 
 fn bench(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rolecall"));
-    command.arg("bench").args(arguments).env("NO_COLOR", "1");
-    command.output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    let arguments = [&["bench"], arguments].concat();
+    run(rolecall(Path::new("."), &arguments), b"")
 }
 
 /// A file of a few postings.

@@ -1,37 +1,16 @@
 //! The command as a stranger uses it: what it prints, complains about and returns.
 #![cfg(feature = "cli")]
 
-use std::io::Write;
-use std::path::PathBuf;
+mod command;
+
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use command::{files, run, text};
 use serde_json::Value;
 
 fn rolecall(arguments: &[&str], stdin: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_rolecall"))
-        .args(arguments)
-        .env("NO_COLOR", "1")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A command that refuses early may close its input first.
-    let _ = child.stdin.take().unwrap().write_all(stdin);
-    child.wait_with_output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-/// A directory of this test's own, with files in it.
-fn files(files: &[(&str, &[u8])]) -> tempfile::TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    for (name, bytes) in files {
-        std::fs::write(directory.path().join(name), bytes).unwrap();
-    }
-    directory
+    run(command::rolecall(Path::new("."), arguments), stdin)
 }
 
 #[track_caller]

@@ -1,66 +1,18 @@
 //! `rolecall label` as a stranger uses it: every format, every option, every bad input.
 #![cfg(feature = "cli")]
 
+mod command;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
-const HEADER: &str = "id,title,description";
-const DS: &str =
-    "You frame business questions with A/B tests and build regression models in Python and SQL.";
+use command::{DS, HEADER, files, label, names, pack, rolecall, text};
+
 const APPENDED: &str = "role,role_confidence,role_margin,role_ds,role_mle,role_mlops,role_other,title_role,role_language,role_status,model_id";
-
-fn command(directory: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rolecall"));
-    command
-        .arg("label")
-        .args(arguments)
-        .current_dir(directory)
-        .env("NO_COLOR", "1");
-    command
-}
-
-fn label(directory: &Path, arguments: &[&str], stdin: &[u8]) -> Output {
-    let mut child = command(directory, arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    let stdin = stdin.to_vec();
-    let writer = std::thread::spawn(move || {
-        // A command that refuses early may close its input first.
-        let _ = input.write_all(&stdin);
-    });
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    output
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-fn files(files: &[(&str, &[u8])]) -> tempfile::TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    for (name, bytes) in files {
-        std::fs::write(directory.path().join(name), bytes).unwrap();
-    }
-    directory
-}
 
 fn read(directory: &tempfile::TempDir, name: &str) -> String {
     std::fs::read_to_string(directory.path().join(name)).unwrap()
-}
-
-fn names(directory: &tempfile::TempDir) -> Vec<String> {
-    let entries = std::fs::read_dir(directory.path()).unwrap();
-    let mut names: Vec<String> = entries
-        .map(|e| e.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
 }
 
 fn model_id() -> String {
@@ -68,12 +20,6 @@ fn model_id() -> String {
         .unwrap()
         .model_id()
         .to_owned()
-}
-
-fn pack(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
 }
 
 /// Labels `in.csv` quietly; gives the output without the columns of numbers.
@@ -118,7 +64,7 @@ fn every_byte_of_a_row_stays_and_the_verdict_follows() {
         "{}",
         lines[3]
     );
-    assert_eq!(names(&directory), ["in.csv", "out.csv"]);
+    assert_eq!(names(directory.path()), ["in.csv", "out.csv"]);
     let summary = text(&output.stderr);
     let summary: Vec<&str> = summary.lines().collect();
     assert_eq!(
@@ -371,7 +317,7 @@ fn check_refused(name: &str, bytes: &[u8], message: &str) {
         format!("error: `{name}`: {message}\n")
     );
     assert_eq!(output.status.code(), Some(2));
-    assert_eq!(names(&directory), [name], "nothing is left behind");
+    assert_eq!(names(directory.path()), [name], "nothing is left behind");
 }
 
 #[test]
@@ -634,7 +580,7 @@ fn a_gigantic_record_is_passed_on_and_the_next_one_labelled() {
 #[test]
 fn a_filter_answers_line_by_line() {
     let directory = files(&[]);
-    let mut child = command(directory.path(), &["-", "--unbuffered"])
+    let mut child = rolecall(directory.path(), &["label", "-", "--unbuffered"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -753,7 +699,7 @@ fn a_quote_that_is_never_closed_loses_nothing() {
 fn a_closed_pipe_ends_quietly() {
     let rows: String = (0..25_000).map(|i| format!("{i},short\n")).collect();
     let directory = files(&[("in.csv", format!("id,description\n{rows}").as_bytes())]);
-    let mut child = command(directory.path(), &["in.csv", "-q"])
+    let mut child = rolecall(directory.path(), &["label", "in.csv", "-q"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -818,7 +764,9 @@ fn a_killed_labelling_goes_on_to_the_same_bytes() {
         let mut last = Vec::new();
         let mut kills = 0;
         for _ in 0..4 {
-            let mut child = command(directory.path(), &arguments).spawn().unwrap();
+            let mut child = rolecall(directory.path(), &[&["label"], &arguments[..]].concat())
+                .spawn()
+                .unwrap();
             // Killed as soon as it has come further than the run before.
             let ended = loop {
                 if child.try_wait().unwrap().is_some() {
@@ -915,7 +863,7 @@ fn a_resumption_refuses_what_has_changed() {
         b"",
     );
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    assert_eq!(names(&directory), ["in.csv.gz", "out.csv"]);
+    assert_eq!(names(directory.path()), ["in.csv.gz", "out.csv"]);
 }
 
 #[test]

@@ -1,26 +1,19 @@
 //! The pages that commands write, and cells that a spreadsheet may open.
 #![cfg(feature = "cli")]
 
+mod command;
+
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
+
+use command::{DS, run, text};
 
 const POSTINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/datasets/postings.csv");
-const DS: &str =
-    "You frame business questions with A/B tests and build regression models in Python and SQL.";
 const MLOPS: &str = "You run Kubernetes clusters, CI/CD and the model registry on which data scientists deploy models, \
     and watch models for drift.";
 
 fn rolecall(directory: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_rolecall"))
-        .args(arguments)
-        .current_dir(directory)
-        .env("NO_COLOR", "1")
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    run(command::rolecall(directory, arguments), b"")
 }
 
 /// A directory with `in.csv`: 60 postings of two months, companies and boards, each text

@@ -1,25 +1,19 @@
 //! `train`, `evaluate`, `audit` and `model` as a stranger uses them.
 #![cfg(feature = "cli")]
 
-use std::path::Path;
-use std::process::{Command, Output};
+mod command;
 
+use std::path::Path;
+use std::process::Output;
+
+use command::{run, text};
 use serde_json::Value;
 use tempfile::TempDir;
 
 const POSTINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/datasets/postings.csv");
 
 fn rolecall(directory: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_rolecall"))
-        .args(arguments)
-        .current_dir(directory)
-        .env("NO_COLOR", "1")
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    run(command::rolecall(directory, arguments), b"")
 }
 
 /// A directory with a file `data.csv`.
