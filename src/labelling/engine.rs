@@ -842,6 +842,20 @@ impl Sink {
         Ok(())
     }
 
+    /// Takes away what no checkpoint counts, if there are checkpoints.
+    fn drop_half_rows(&mut self) -> Result<()> {
+        if self.checkpoint.is_none() {
+            return Ok(());
+        }
+        if let Out::Bytes(target) = &mut self.out {
+            target.keep(self.state.output)?;
+        }
+        if let Some(rejects) = &mut self.rejects {
+            rejects.keep(self.state.rejects)?;
+        }
+        Ok(())
+    }
+
     /// Leaves what was labelled where it is, unless that is nothing.
     fn keep(mut self) -> Result<()> {
         if self.state.tally.rows() == 0 {
@@ -853,7 +867,10 @@ impl Sink {
             }
             return Ok(());
         }
-        self.await_saving()?;
+        // On a full disk the checkpoint under way finds no room, and this one finds what the
+        // half-written rows took, which could not be gone on from anyway.
+        let _ = self.await_saving();
+        self.drop_half_rows()?;
         self.save()?;
         self.await_saving()?;
         #[cfg(feature = "parquet")]
