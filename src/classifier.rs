@@ -1,5 +1,6 @@
 //! Model and text brought together: postings to predictions.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
@@ -7,6 +8,7 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::features::{Analysis, Kind, Memo};
 use crate::language;
+use crate::layout::Aligned;
 use crate::model::{Calibration, Model, Scorer, compiled, file, softmax};
 use crate::posting::Posting;
 use crate::prediction::{Evidence, EvidenceKind, Explanation, Prediction, Status};
@@ -18,7 +20,11 @@ use crate::token::Token;
 
 /// The default model, trained on real postings: the tables that `build.rs` made of
 /// `models/default.model`.
-pub(crate) const EMBEDDED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/default.tables"));
+pub(crate) static EMBEDDED: &[u8] = {
+    static TABLES: &Aligned<[u8]> =
+        &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/default.tables")));
+    &TABLES.0
+};
 
 /// A description with fewer different known words, and fewer different skills than
 /// [`FEWEST_SKILLS`], says too little to be judged.
@@ -250,7 +256,8 @@ impl Classifier {
         let mut evidence = self.content_evidence(&judgement, scratch);
         evidence.extend(self.title_evidence(&judgement, scratch));
         evidence.push(self.bias(&judgement));
-        evidence.sort_by(|a, b| b.weight().total_cmp(&a.weight()));
+        // Floats that are not negative are in the order of their bits.
+        evidence.sort_by_cached_key(|e| Reverse(e.weight().to_bits()));
         Explanation {
             prediction: judgement.prediction,
             evidence,

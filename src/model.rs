@@ -3,6 +3,8 @@
 //! p(label | x) = exp(zₗ) / Σₖ exp(zₖ), zₗ = biasₗ + Σᵢ weightₗᵢ xᵢ. The exponential is
 //! that of the `libm` crate, so that a probability is the same on every processor.
 
+use std::borrow::Cow;
+
 use crate::features::{Analysis, FeatureSpace, Memo, SparseRow};
 use crate::text::Text;
 
@@ -118,7 +120,7 @@ impl Provenance {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Linear {
     /// Weights, feature by feature: `weights[feature * n_labels + label]`.
-    weights: Vec<f64>,
+    weights: Cow<'static, [f64]>,
     /// One bias per label.
     bias: Vec<f64>,
 }
@@ -134,7 +136,10 @@ impl Linear {
             !bias.is_empty() && weights.len().is_multiple_of(bias.len()),
             "one weight per feature and label"
         );
-        Self { weights, bias }
+        Self {
+            weights: Cow::Owned(weights),
+            bias,
+        }
     }
 
     /// One bias per label.

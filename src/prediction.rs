@@ -159,28 +159,33 @@ impl Explanation {
     /// kind [`EvidenceKind::Rest`], so that the sum stays what it was.
     #[must_use]
     pub fn strongest(&self, n: usize) -> Vec<Evidence> {
-        let (bias, terms): (Vec<&Evidence>, Vec<&Evidence>) = self
-            .evidence
-            .iter()
-            .partition(|e| e.kind == EvidenceKind::Bias);
-        let (shown, hidden) = terms.split_at(n.min(terms.len()));
-        let mut rest = vec![0.0; self.prediction.logits.len()];
-        for evidence in hidden {
-            rest.iter_mut()
-                .zip(&evidence.contributions)
-                .for_each(|(sum, c)| *sum += c);
-        }
-        let rest = Evidence {
-            kind: EvidenceKind::Rest,
-            term: format!("{} more", hidden.len()),
-            contributions: rest,
-            spans: Vec::new(),
-        };
-        shown
-            .iter()
-            .chain(&bias)
-            .map(|e| (*e).clone())
-            .chain((!hidden.is_empty()).then_some(rest))
-            .collect()
+        let evidence: Vec<&Evidence> = self.evidence.iter().collect();
+        first(&evidence, n, self.prediction.logits.len())
     }
+}
+
+/// Keeps the first `n` terms (and the bias) and sums all others, as
+/// [`Explanation::strongest`] does.
+pub(crate) fn first(evidence: &[&Evidence], n: usize, n_labels: usize) -> Vec<Evidence> {
+    let (bias, terms): (Vec<&Evidence>, Vec<&Evidence>) =
+        evidence.iter().partition(|e| e.kind == EvidenceKind::Bias);
+    let (shown, hidden) = terms.split_at(n.min(terms.len()));
+    let mut rest = vec![0.0; n_labels];
+    for evidence in hidden {
+        rest.iter_mut()
+            .zip(&evidence.contributions)
+            .for_each(|(sum, c)| *sum += c);
+    }
+    let rest = Evidence {
+        kind: EvidenceKind::Rest,
+        term: format!("{} more", hidden.len()),
+        contributions: rest,
+        spans: Vec::new(),
+    };
+    shown
+        .iter()
+        .chain(&bias)
+        .map(|e| (*e).clone())
+        .chain((!hidden.is_empty()).then_some(rest))
+        .collect()
 }

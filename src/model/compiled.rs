@@ -1,8 +1,10 @@
-//! The model as tables, laid out while the program is built: opening it is copying it.
+//! The model as tables, laid out while the program is built: opening it is copying them, but
+//! for the weights, the most of it, which are used where they lie.
 //!
 //! It begins with the model's id and the version of its lexicon, so that these can be
 //! had without opening it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::features::FeatureSpace;
@@ -126,10 +128,10 @@ fn read_calibration(from: &mut Reader) -> Option<Calibration> {
 fn read_scorer(from: &mut Reader, lexicon: &Arc<Lexicon>) -> Option<Scorer> {
     let space = FeatureSpace::read(from, Arc::clone(lexicon))?;
     let bias: Vec<f64> = from.list()?;
-    let weights: Vec<f64> = from.list()?;
+    let weights: Cow<[f64]> = from.list_in_place()?;
     (!bias.is_empty() && weights.len() == space.len() * bias.len()).then(|| Scorer {
         space,
-        linear: Linear::new(weights, bias),
+        linear: Linear { weights, bias },
     })
 }
 

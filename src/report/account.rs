@@ -1,6 +1,8 @@
 //! The account of a label's score: lines that add up to it, to the digit shown.
 
-use crate::prediction::{Evidence, EvidenceKind, Explanation};
+use std::cmp::Reverse;
+
+use crate::prediction::{self, Evidence, EvidenceKind, Explanation};
 
 /// The score of one label – its logit above the mean of all labels – as a sum.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,16 +49,15 @@ impl Account {
     /// rest takes up what rounding the others to hundredths leaves over.
     #[must_use]
     pub fn new(explanation: &Explanation, label: usize, terms: usize) -> Self {
-        let mut ordered = explanation.clone();
-        ordered.evidence.sort_by(|a, b| {
-            let strength = |e: &Evidence| e.in_favour(label).abs();
-            strength(b).total_cmp(&strength(a))
-        });
+        let mut ordered: Vec<&Evidence> = explanation.evidence.iter().collect();
+        // Floats that are not negative are in the order of their bits.
+        ordered.sort_by_cached_key(|e| Reverse(e.in_favour(label).abs().to_bits()));
+        let shown = prediction::first(&ordered, terms, explanation.prediction.logits.len());
         let line = |evidence: Evidence| Line {
             hundredths: hundredths(evidence.in_favour(label)),
             evidence,
         };
-        let mut lines: Vec<Line> = ordered.strongest(terms).into_iter().map(line).collect();
+        let mut lines: Vec<Line> = shown.into_iter().map(line).collect();
         let total = total(explanation, label);
         settle(&mut lines, total);
         let place = |line: &Line| match line.evidence.kind {
