@@ -13,6 +13,7 @@
 //! number of threads, and exponentials come from `libm`, so that equal data gives
 //! equal weights, bit for bit.
 
+use std::ops::Range;
 use std::sync::Mutex;
 
 use argmin::core::{CostFunction, Executor, Gradient, State, TerminationReason, TerminationStatus};
@@ -49,10 +50,7 @@ pub struct SparseRecords {
 impl SparseRecords {
     /// The matrix [rows × `columns.len()`] of the features in `columns`, renumbered from 0.
     #[must_use]
-    pub fn new<'a>(
-        rows: impl IntoIterator<Item = &'a SparseRow>,
-        columns: std::ops::Range<usize>,
-    ) -> Self {
+    pub fn new<'a>(rows: impl IntoIterator<Item = &'a SparseRow>, columns: Range<usize>) -> Self {
         let mut records = Self {
             starts: vec![0],
             n_features: columns.len(),
@@ -94,11 +92,118 @@ impl SparseRecords {
     }
 
     fn row(&self, at: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
-        let span = self.starts[at]..self.starts[at + 1];
-        self.ids[span.clone()]
-            .iter()
-            .map(|&id| id as usize)
-            .zip(self.values[span].iter().copied())
+        let (ids, values) = self.slices(at);
+        let ids = ids.iter().map(|&id| id as usize);
+        ids.zip(values.iter().copied())
+    }
+
+    fn slices(&self, row: usize) -> (&[u32], &[f64]) {
+        let span = self.starts[row]..self.starts[row + 1];
+        (&self.ids[span.clone()], &self.values[span])
+    }
+
+    /// Some rows turned into columns, for the features that stand in them: those of each range
+    /// of features, the rarest first.
+    fn columns(&self, rows: Range<usize>, features: &[Range<usize>]) -> Vec<Columns> {
+        let mut counts = vec![0; self.n_features];
+        for &id in &self.ids[self.starts[rows.start]..self.starts[rows.end]] {
+            counts[id as usize] += 1;
+        }
+        let empty = |features: &Range<usize>| Columns::new(&counts, features.clone());
+        let mut columns: Vec<Columns> = features.iter().map(empty).collect();
+        // Where the next value of a feature belongs, in the columns of its range.
+        let mut next = counts;
+        for columns in &columns {
+            for (&feature, &start) in columns.features.iter().zip(&columns.values.starts) {
+                next[feature as usize] = start;
+            }
+        }
+        let range_of = |feature: usize| features.partition_point(|range| range.end <= feature);
+        for (at, row) in rows.enumerate() {
+            for (feature, value) in self.row(row) {
+                let values = &mut columns[range_of(feature)].values;
+                let to = next[feature];
+                (values.ids[to], values.values[to]) = (at as u32, value);
+                next[feature] += 1;
+            }
+        }
+        columns
+    }
+
+    /// Tells `done` of `n` rows what `start` gave for each plus Σ value · `table[id]`, summed in
+    /// the order of the row; `row` says which they are, best the shortest first.
+    #[inline]
+    fn products(
+        &self,
+        n: usize,
+        row: impl Fn(usize) -> usize,
+        table: &[Block],
+        start: impl Fn(usize) -> Block,
+        mut done: impl FnMut(usize, Block),
+    ) {
+        let in_groups = n - n % ABREAST;
+        for first in (0..in_groups).step_by(ABREAST) {
+            let mut sums = [[0.0; WIDTH]; ABREAST];
+            let mut entries: [(&[u32], &[f64]); ABREAST] = [(&[], &[]); ABREAST];
+            let mut shortest = usize::MAX;
+            for at in 0..ABREAST {
+                sums[at] = start(first + at);
+                entries[at] = self.slices(row(first + at));
+                shortest = shortest.min(entries[at].0.len());
+            }
+            let mut heads = entries;
+            for (ids, values) in &mut heads {
+                (*ids, *values) = (&ids[..shortest], &values[..shortest]);
+            }
+            for entry in 0..shortest {
+                for at in 0..ABREAST {
+                    let (ids, values) = heads[at];
+                    add_scaled(&mut sums[at], values[entry], &table[ids[entry] as usize]);
+                }
+            }
+            for at in 0..ABREAST {
+                let (ids, values) = entries[at];
+                add_product(&mut sums[at], &ids[shortest..], &values[shortest..], table);
+                done(first + at, sums[at]);
+            }
+        }
+        for at in in_groups..n {
+            let (ids, values) = self.slices(row(at));
+            let mut sum = start(at);
+            add_product(&mut sum, ids, values, table);
+            done(at, sum);
+        }
+    }
+}
+
+/// The values of some rows feature by feature.
+#[derive(Debug)]
+struct Columns {
+    features: Vec<u32>,
+    /// A row for each of the features, whose ids are the rows', counted from the first.
+    values: SparseRecords,
+}
+
+impl Columns {
+    /// Room for the features that stand in the rows at all, the rarest first.
+    fn new(counts: &[usize], features: Range<usize>) -> Self {
+        let count = |feature: u32| counts[feature as usize];
+        let present = (features.start as u32..features.end as u32).filter(|&f| count(f) > 0);
+        let mut features: Vec<u32> = present.collect();
+        features.sort_by_key(|&feature| count(feature));
+        let mut starts = vec![0];
+        let mut end = 0;
+        for &feature in &features {
+            end += count(feature);
+            starts.push(end);
+        }
+        let values = SparseRecords {
+            starts,
+            ids: vec![0; end],
+            values: vec![0.0; end],
+            ..SparseRecords::default()
+        };
+        Self { features, values }
     }
 }
 
@@ -305,11 +410,12 @@ impl Fit<SparseRecords, Array1<usize>, Error> for ValidLogisticParams {
         let solver = LBFGS::new(MoreThuenteLineSearch::new(), MEMORY)
             .with_tolerance_grad(self.gradient_tolerance)
             .map_err(failed)?;
-        let result = Executor::new(problem, solver)
+        let mut result = Executor::new(problem, solver)
             .configure(|state| state.param(start).max_iters(self.max_iterations))
             .timer(false)
             .run()
             .map_err(failed)?;
+        let problem = result.problem.take_problem();
         let state = result.state;
         let stopped = matches!(
             state.get_termination_status(),
@@ -318,8 +424,8 @@ impl Fit<SparseRecords, Array1<usize>, Error> for ValidLogisticParams {
         let best = state
             .get_best_param()
             .ok_or_else(|| Error::Training("the optimiser found nothing".to_owned()))?;
-        let problem = Problem::new(self, dataset)?;
-        let (cost, gradient) = problem.evaluate(best);
+        let problem = problem.expect("the executor gives back what it was given");
+        let (cost, gradient) = problem.at(best);
         let gradient_norm = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
         let convergence = Convergence {
             iterations: state.get_iter(),
@@ -369,28 +475,57 @@ impl PredictInplace<SparseRecords, Array1<usize>> for FittedLogistic {
     }
 }
 
-/// Numbers of labels are padded to a multiple of this, so that the innermost loops have a
-/// fixed length and become vector instructions.
+/// Labels are taken in blocks of so many, padded with zeros, so that the innermost loops have
+/// a fixed length and become vector instructions.
 const WIDTH: usize = 4;
 
 type Block = [f64; WIDTH];
 
-/// The weights of each feature, and the biases, padded with zeros to whole blocks.
-fn padded(point: &[f64], k: usize, blocks: usize) -> Vec<Block> {
-    let mut padded = vec![[0.0; WIDTH]; point.len() / k * blocks];
-    for (to, from) in padded.chunks_exact_mut(blocks).zip(point.chunks_exact(k)) {
-        to.as_flattened_mut()[..k].copy_from_slice(from);
-    }
-    padded
+/// So many rows are summed side by side: an addition waits for the one before in its own sum
+/// alone.
+const ABREAST: usize = 4;
+
+/// The columns of a table with `k` numbers in a line, [`WIDTH`] at a time.
+fn blocks_of(table: &[f64], k: usize) -> Vec<Vec<Block>> {
+    let blocks = |first: usize| {
+        let n = WIDTH.min(k - first);
+        let block = |line: &[f64]| {
+            let mut block = [0.0; WIDTH];
+            block[..n].copy_from_slice(&line[first..first + n]);
+            block
+        };
+        table.chunks_exact(k).map(block).collect()
+    };
+    (0..k).step_by(WIDTH).map(blocks).collect()
 }
 
 /// `sum` += `factor` · `addend`.
-fn add_scaled(sum: &mut [Block], factor: f64, addend: &[Block]) {
-    for (sum, addend) in sum.iter_mut().zip(addend) {
-        for (s, a) in sum.iter_mut().zip(addend) {
-            *s += factor * a;
-        }
+#[inline]
+fn add_scaled(sum: &mut Block, factor: f64, addend: &Block) {
+    for (s, a) in sum.iter_mut().zip(addend) {
+        *s += factor * a;
     }
+}
+
+/// `sum` += Σ value · `table[id]`.
+#[inline]
+fn add_product(sum: &mut Block, ids: &[u32], values: &[f64], table: &[Block]) {
+    for (&id, &value) in ids.iter().zip(values) {
+        add_scaled(sum, value, &table[id as usize]);
+    }
+}
+
+/// Works on all items at once, a thread for each but a single one.
+fn at_once<T: Send>(items: impl ExactSizeIterator<Item = T>, work: impl Fn(T) + Sync) {
+    if items.len() == 1 {
+        return items.for_each(work);
+    }
+    let work = &work;
+    std::thread::scope(|scope| {
+        for item in items {
+            scope.spawn(move || work(item));
+        }
+    });
 }
 
 /// A point, and the loss and gradient there.
@@ -402,8 +537,60 @@ struct Problem<'a> {
     targets: Vec<usize>,
     row_weights: Vec<f64>,
     params: &'a ValidLogisticParams,
+    parts: Vec<Part>,
+    /// The features as each thread takes them, with about as many values each.
+    features: Vec<Range<usize>>,
     /// The last point evaluated: the line search asks for cost and gradient one by one.
     last: Mutex<Option<Evaluated>>,
+}
+
+/// Some of the rows, which are summed in their order.
+struct Part {
+    rows: Range<usize>,
+    /// The rows, the shortest first.
+    by_length: Vec<u32>,
+    /// The same values feature by feature, for every thread.
+    columns: Vec<Columns>,
+}
+
+impl Part {
+    fn new(records: &SparseRecords, rows: Range<usize>, features: &[Range<usize>]) -> Self {
+        let mut by_length: Vec<u32> = rows.clone().map(|row| row as u32).collect();
+        by_length.sort_by_key(|&row| records.slices(row as usize).0.len());
+        Self {
+            by_length,
+            columns: records.columns(rows.clone(), features),
+            rows,
+        }
+    }
+}
+
+/// What a part comes to at one point.
+#[derive(Debug, Clone, Default)]
+struct Judged {
+    /// The loss.
+    cost: f64,
+    /// Its gradient with respect to the logits of every row, in columns of blocks.
+    residuals: Vec<Vec<Block>>,
+}
+
+/// Cuts the features into `n` ranges with about as many values each.
+fn shared(records: &SparseRecords, n: usize) -> Vec<Range<usize>> {
+    let mut counts = vec![0; records.n_features];
+    for &id in &records.ids {
+        counts[id as usize] += 1;
+    }
+    let mut ranges = Vec::new();
+    let (mut start, mut passed) = (0, 0);
+    for (feature, count) in counts.iter().enumerate() {
+        passed += count;
+        if ranges.len() + 1 < n && passed * n >= records.non_zeros() * (ranges.len() + 1) {
+            ranges.push(start..feature + 1);
+            start = feature + 1;
+        }
+    }
+    ranges.push(start..records.n_features);
+    ranges
 }
 
 impl<'a> Problem<'a> {
@@ -460,11 +647,17 @@ impl<'a> Problem<'a> {
             .zip(&given)
             .map(|(&t, w)| w * of_label(t))
             .collect();
+        let n = targets.len();
+        let features = shared(records, params.threads);
+        let rows = |part: usize| n * part / PARTS..n * (part + 1) / PARTS;
+        let parts = (0..PARTS).map(|part| Part::new(records, rows(part), &features));
         Ok(Self {
             records,
             targets,
             row_weights,
             params,
+            parts: parts.collect(),
+            features,
             last: Mutex::new(None),
         })
     }
@@ -472,32 +665,45 @@ impl<'a> Problem<'a> {
     /// Loss and gradient at `point`: weights feature by feature, then the biases.
     fn evaluate(&self, point: &Array1<f64>) -> (f64, Array1<f64>) {
         let k = self.params.n_labels;
-        let blocks = k.div_ceil(WIDTH);
         let point = point
             .as_slice()
             .expect("one-dimensional arrays are contiguous");
-        let padded = padded(point, k, blocks);
-        let n = self.targets.len();
-        let mut sums: Vec<(f64, Vec<Block>)> = vec![(0.0, Vec::new()); PARTS];
+        let table = blocks_of(point, k);
+        let mut judged = vec![Judged::default(); PARTS];
         let share = PARTS.div_ceil(self.params.threads.min(PARTS));
-        std::thread::scope(|scope| {
-            for (thread, sums) in sums.chunks_mut(share).enumerate() {
-                let padded = &padded;
-                scope.spawn(move || {
-                    for (part, sum) in (thread * share..).zip(sums) {
-                        *sum = self.part(n * part / PARTS..n * (part + 1) / PARTS, padded, blocks);
-                    }
-                });
+        let shares = judged.chunks_mut(share).zip(self.parts.chunks(share));
+        at_once(shares, |(judged, parts)| {
+            for (judged, part) in judged.iter_mut().zip(parts) {
+                *judged = self.judge(part, &table);
             }
         });
-        let cost: f64 = sums.iter().map(|(cost, _)| cost).sum();
-        let mut gradient = vec![0.0; point.len()];
-        for (_, part) in &sums {
-            for (sum, g) in gradient.chunks_exact_mut(k).zip(part.chunks_exact(blocks)) {
-                sum.iter_mut()
-                    .zip(g.as_flattened())
-                    .for_each(|(sum, g)| *sum += g);
+        let cost: f64 = judged.iter().map(|judged| judged.cost).sum();
+        let blocks = k.div_ceil(WIDTH);
+        let mut sums = vec![[0.0; WIDTH]; blocks * point.len() / k];
+        let (mut of_weights, of_biases) = sums.split_at_mut(blocks * (point.len() / k - 1));
+        let mut shares = Vec::new();
+        for features in &self.features {
+            let (share, rest) = of_weights.split_at_mut(blocks * features.len());
+            of_weights = rest;
+            shares.push(share);
+        }
+        at_once(shares.into_iter().enumerate(), |(thread, sums)| {
+            for (part, judged) in self.parts.iter().zip(&judged) {
+                self.add_gradient(part, judged, thread, sums);
             }
+        });
+        for judged in &judged {
+            for (biases, residuals) in of_biases.iter_mut().zip(&judged.residuals) {
+                let mut sum = [0.0; WIDTH];
+                for residual in residuals {
+                    add_scaled(&mut sum, 1.0, residual);
+                }
+                add_scaled(biases, 1.0, &sum);
+            }
+        }
+        let mut gradient = Vec::with_capacity(point.len());
+        for blocks in sums.chunks_exact(blocks) {
+            gradient.extend_from_slice(&blocks.as_flattened()[..k]);
         }
         let n_penalised = if self.params.penalise_bias {
             point.len()
@@ -515,41 +721,56 @@ impl<'a> Problem<'a> {
         )
     }
 
-    /// Loss and gradient over some rows, in their order, without the penalty; `point` and
-    /// gradient are padded to `blocks` blocks a feature.
-    fn part(
-        &self,
-        rows: std::ops::Range<usize>,
-        point: &[Block],
-        blocks: usize,
-    ) -> (f64, Vec<Block>) {
+    /// The loss over the rows of a part, without the penalty, and its gradient with respect to
+    /// their logits; `table` holds the weights and biases in columns of blocks.
+    fn judge(&self, part: &Part, table: &[Vec<Block>]) -> Judged {
         let k = self.params.n_labels;
-        let biases = point.len() - blocks;
-        let mut gradient = vec![[0.0; WIDTH]; point.len()];
+        let first = part.rows.start;
+        let logits = |(at, table): (usize, &Vec<Block>)| {
+            let (biases, weights) = table.split_last().expect("the biases are there");
+            let start = |row: usize| {
+                let mut start = *biases;
+                let offset = self.records.offset(row, k).iter().skip(at * WIDTH);
+                start.iter_mut().zip(offset).for_each(|(z, o)| *z += o);
+                start
+            };
+            let mut logits = vec![[0.0; WIDTH]; part.rows.len()];
+            let row = |at: usize| part.by_length[at] as usize;
+            let done = |at: usize, z: Block| logits[row(at) - first] = z;
+            self.records
+                .products(part.rows.len(), row, weights, |at| start(row(at)), done);
+            logits
+        };
+        let mut residuals: Vec<Vec<Block>> = table.iter().enumerate().map(logits).collect();
         let mut cost = 0.0;
-        let mut logits = vec![[0.0; WIDTH]; blocks];
-        for at in rows {
-            logits.copy_from_slice(&point[biases..]);
-            let offset = self.records.offset(at, k).iter();
-            let all = logits.as_flattened_mut().iter_mut();
-            all.zip(offset).for_each(|(z, o)| *z += o);
-            for (feature, value) in self.records.row(at) {
-                add_scaled(&mut logits, value, &point[feature * blocks..][..blocks]);
-            }
-            let z = &mut logits.as_flattened_mut()[..k];
-            let normaliser = log_sum_exp(z);
-            let (target, weight) = (self.targets[at], self.row_weights[at]);
+        let mut z = Vec::with_capacity(k);
+        for (at, row) in part.rows.clone().enumerate() {
+            z.clear();
+            z.extend(residuals.iter().flat_map(|blocks| blocks[at]).take(k));
+            let normaliser = log_sum_exp(&z);
+            let (target, weight) = (self.targets[row], self.row_weights[row]);
             cost += weight * (normaliser - z[target]);
-            // From here on `logits` holds the gradient with respect to them.
-            for (label, z) in z.iter_mut().enumerate() {
-                *z = weight * (libm::exp(*z - normaliser) - f64::from(label == target));
+            for (label, z) in z.iter().enumerate() {
+                residuals[label / WIDTH][at][label % WIDTH] =
+                    weight * (libm::exp(z - normaliser) - f64::from(label == target));
             }
-            for (feature, value) in self.records.row(at) {
-                add_scaled(&mut gradient[feature * blocks..][..blocks], value, &logits);
-            }
-            add_scaled(&mut gradient[biases..], 1.0, &logits);
         }
-        (cost, gradient)
+        Judged { cost, residuals }
+    }
+
+    /// Adds the gradient of one part with respect to the weights of a thread's features.
+    fn add_gradient(&self, part: &Part, judged: &Judged, thread: usize, sums: &mut [Block]) {
+        let first = self.features[thread].start;
+        let Columns { features, values } = &part.columns[thread];
+        let blocks = judged.residuals.len();
+        for (block, residuals) in judged.residuals.iter().enumerate() {
+            let add = |at: usize, sum: Block| {
+                let feature = features[at] as usize - first;
+                add_scaled(&mut sums[feature * blocks + block], 1.0, &sum);
+            };
+            let zero = |_| [0.0; WIDTH];
+            values.products(features.len(), |at| at, residuals, zero, add);
+        }
     }
 
     fn at(&self, point: &Array1<f64>) -> (f64, Array1<f64>) {
