@@ -5,7 +5,8 @@
 //! that never saw it, and from these judgements come the title's weight, the
 //! temperatures and the reliability table. Then the model is fitted on all rows.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use sha2::{Digest, Sha256};
 
@@ -233,7 +234,7 @@ pub fn fit(corpus: &Corpus, options: &TrainingOptions) -> Result<Trained> {
     if corpus.has_titles() {
         title_judged = corpus.judge(Part::Title, options)?;
         title = Some(corpus.fit(Part::Title, options)?.0);
-        title_weight = best_title_weight(&content_judged, &title_judged);
+        title_weight = best_title_weight(&content_judged, &title_judged, corpus.options.threads);
     }
     let with_title = added(&content_judged, &title_judged, title_weight);
     let (content_calibration, content_judged) = calibrate(&content_judged, corpus.labels.len());
@@ -347,6 +348,32 @@ pub(crate) fn in_parallel<'a, T: Sync, S, R: Send>(
             .flat_map(|worker| worker.join().expect("workers do not panic"))
             .collect()
     })
+}
+
+/// Maps a few large items on several threads, each taking the next one when it is done.
+pub(crate) fn by_turns<T: Sync, R: Send>(
+    items: &[T],
+    threads: usize,
+    map: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        let work = || {
+            while let at = next.fetch_add(1, Ordering::Relaxed)
+                && let Some(item) = items.get(at)
+            {
+                let result = (at, map(item));
+                done.lock().expect("nobody panics with it").push(result);
+            }
+        };
+        for _ in 1..threads.min(items.len()) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    let mut done = done.into_inner().expect("nobody panics with it");
+    done.sort_unstable_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 fn provenance(corpus: &Corpus, options: &TrainingOptions) -> Provenance {

@@ -160,7 +160,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         training::fit(&corpus, &options)?
     };
     print_trials(&trials);
-    let mut metrics = measure(&corpus, &trained, survey, trials);
+    let mut metrics = measure(&corpus, &trained, survey, trials, threads);
     if arguments.learning_curve && base.is_none() {
         metrics.learning_curve = training::learning_curve(&corpus, &options)?;
     }
@@ -348,7 +348,13 @@ fn print_trials(trials: &[Trial]) {
 }
 
 /// Scores the judgements of cross-validation, and what needs no training.
-fn measure(corpus: &Corpus, trained: &Trained, survey: Survey, trials: Vec<Trial>) -> Metrics {
+fn measure(
+    corpus: &Corpus,
+    trained: &Trained,
+    survey: Survey,
+    trials: Vec<Trial>,
+    threads: usize,
+) -> Metrics {
     let labels = &trained.model.labels;
     let summaries = [
         (Sight::Title, &trained.title),
@@ -378,6 +384,7 @@ fn measure(corpus: &Corpus, trained: &Trained, survey: Survey, trials: Vec<Trial
             trained.model.content.space.lexicon(),
             &rows,
             &targets,
+            threads,
         ),
         slices: whole::all_slices(&rows, trained.best(), labels.len()),
         learning_curve: Vec::new(),

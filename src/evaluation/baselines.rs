@@ -1,10 +1,15 @@
 //! What a model must beat: answers that need no training.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::Judged;
+use crate::features::{FeatureSpace, Memo, Vocabulary};
 use crate::skills::Lexicon;
+use crate::text::Text;
+use crate::training::in_parallel;
 use crate::training::title_rules::{self, Ruled};
+use crate::training::vocabulary::NO_WEIGHTS;
 
 /// With fewer different skills of the articles, a posting is taken for Other.
 const FEWEST_SKILLS: usize = 3;
@@ -54,11 +59,12 @@ pub fn title_rule<'a>(
 ///
 /// # Panics
 /// When the lexicon has 2³² entries.
-pub fn article_vote<'a>(
-    lexicon: &Lexicon,
-    texts: impl Iterator<Item = &'a str>,
+pub fn article_vote(
+    lexicon: &Arc<Lexicon>,
+    descriptions: &[&str],
     targets: &[usize],
     labels: &[String],
+    threads: usize,
 ) -> Option<Vec<Judged>> {
     let other = labels.iter().position(|l| l == "Other")?;
     let label_of = |role: &str| {
@@ -77,8 +83,10 @@ pub fn article_vote<'a>(
     (0..skills)
         .flat_map(speaks_for)
         .for_each(|label| sizes[label] += 1.0);
-    let vote = |text: &str| {
-        let found: BTreeSet<u32> = lexicon.find_in(text).into_iter().map(|(s, _)| s).collect();
+    let space = FeatureSpace::new(NO_WEIGHTS, Arc::clone(lexicon), Vocabulary::default());
+    let vote = |memo: &mut Memo, description: &&str| {
+        let found = space.analyse(&Text::new(description), memo).skills;
+        let found: BTreeSet<u32> = found.iter().map(|m| m.skill).collect();
         let mut votes = vec![0.0_f64; labels.len()];
         let named = found.iter().filter(|s| speaks_for(**s).next().is_some());
         let named: Vec<u32> = named.copied().collect();
@@ -94,10 +102,11 @@ pub fn article_vote<'a>(
             .max_by(|&a, &b| votes[a].total_cmp(&votes[b]))
             .unwrap_or(other)
     };
-    let judged = texts.zip(targets);
+    let votes = in_parallel(descriptions, threads, Memo::default, vote);
+    let judged = votes.into_iter().zip(targets);
     Some(
         judged
-            .map(|(text, &truth)| certain(truth, vote(text), labels.len()))
+            .map(|(vote, &truth)| certain(truth, vote, labels.len()))
             .collect(),
     )
 }
@@ -136,12 +145,12 @@ mod tests {
 
     #[test]
     fn the_articles_skills_vote() {
-        let lexicon = Lexicon::shipped().unwrap();
+        let lexicon = Arc::new(Lexicon::shipped().unwrap());
         let texts = [
             "hypothesis testing, statistics, SQL and data visualization",
             "bread and butter",
         ];
-        let judged = article_vote(&lexicon, texts.into_iter(), &[0, 3], &labels()).unwrap();
+        let judged = article_vote(&lexicon, &texts, &[0, 3], &labels(), 1).unwrap();
         assert_eq!(predicted(&judged), [0, 3]);
     }
 }

@@ -1,5 +1,7 @@
 //! A model on labelled postings: everything that `rolecall evaluate` says.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::comparison::{self, Comparison};
@@ -106,7 +108,7 @@ pub fn evaluate(
     };
     let targets = targets(&rows, labels)?;
     let lexicon = classifier.model().content.space.lexicon();
-    let mut simple = rules(labels, lexicon, &rows, &targets);
+    let mut simple = rules(labels, lexicon, &rows, &targets, options.threads);
     simple.extend(embedded);
     let mut by_property = all_slices(&rows, best, labels.len());
     by_property.extend(slices("language", best, &languages, labels.len()));
@@ -196,11 +198,12 @@ fn from_of(range: &str) -> usize {
 #[must_use]
 pub fn rules(
     labels: &[String],
-    lexicon: &Lexicon,
+    lexicon: &Arc<Lexicon>,
     rows: &[&Example],
     targets: &[usize],
+    threads: usize,
 ) -> Vec<Summary> {
-    let texts: Vec<Text> = rows.iter().map(|e| Text::new(&e.description)).collect();
+    let descriptions: Vec<&str> = rows.iter().map(|e| e.description.as_str()).collect();
     let titles = rows.iter().map(|e| e.title.as_str());
     let has_titles = rows.iter().any(|e| !e.title.trim().is_empty());
     let judged = [
@@ -216,7 +219,7 @@ pub fn rules(
         ),
         (
             "articles' skills vote",
-            baselines::article_vote(lexicon, texts.iter().map(Text::as_str), targets, labels),
+            baselines::article_vote(lexicon, &descriptions, targets, labels, threads),
         ),
     ];
     let summary = |(name, judged): (&str, Option<Vec<Judged>>)| {

@@ -1,7 +1,8 @@
 //! From judgements of rows held out to probabilities that can be taken at their word.
 
+use super::by_turns;
 use crate::evaluation::{self, Judged};
-use crate::model::{Calibration, Reliability, softmax};
+use crate::model::{Calibration, Reliability, log_sum_exp, softmax};
 use crate::title;
 
 /// Content and title logits of the same rows added.
@@ -19,11 +20,13 @@ pub(super) fn added(content: &[Judged], title: &[Judged], weight: f64) -> Vec<Ju
 
 /// The title's weight, in steps of 0.05, with the smallest log loss on rows held out, the
 /// temperature fitted for each; macro-F1 jumps too much from step to step to choose by.
-pub(super) fn best_title_weight(content: &[Judged], title: &[Judged]) -> f64 {
-    let loss = |weight: f64| cooled_loss(&added(content, title, weight));
-    let losses = (0..=30).map(|step| (f64::from(step) / 20.0, step));
-    losses
-        .map(|(weight, _)| (loss(weight), weight))
+pub(super) fn best_title_weight(content: &[Judged], title: &[Judged], threads: usize) -> f64 {
+    let weights: Vec<f64> = (0..=30).map(|step| f64::from(step) / 20.0).collect();
+    let losses = by_turns(&weights, threads, |&weight| {
+        cooled_loss(&added(content, title, weight))
+    });
+    let tried = losses.into_iter().zip(weights);
+    tried
         .min_by(|a, b| a.0.total_cmp(&b.0))
         .map_or(0.0, |(_, weight)| weight)
 }
@@ -42,8 +45,13 @@ pub(super) fn temperature(judged: &[Judged]) -> f64 {
     }
     let loss = |log_temperature: f64| {
         let temperature = libm::exp(log_temperature);
-        let cooled = judged.iter().map(|j| cooled(j, temperature));
-        cooled.map(|j| j.loss()).sum::<f64>()
+        let mut logits = Vec::new();
+        let loss = |j: &Judged| {
+            logits.clear();
+            logits.extend(j.logits.iter().map(|z| z / temperature));
+            log_sum_exp(&logits) - logits[j.truth]
+        };
+        judged.iter().map(loss).sum::<f64>()
     };
     let (mut low, mut high) = (-3.0, 3.0);
     let golden = (5.0_f64.sqrt() - 1.0) / 2.0;

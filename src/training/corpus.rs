@@ -11,8 +11,10 @@ use ndarray::Array1;
 use super::duplicates::{self, Sketch};
 use super::folds;
 use super::logistic::{Convergence, LogisticParams, SparseRecords};
-use super::vocabulary::{StemmedTexts, VocabularyLimits};
-use super::{Example, Origin, PartOptions, Penalty, RowWeights, TrainingOptions, in_parallel};
+use super::vocabulary::{NO_WEIGHTS, StemmedTexts, VocabularyLimits};
+use super::{
+    Example, Origin, PartOptions, Penalty, RowWeights, TrainingOptions, by_turns, in_parallel,
+};
 use crate::error::{Error, Result};
 use crate::evaluation::Judged;
 use crate::features::{FeatureSettings, FeatureSpace, Memo, SparseRow, Vocabulary};
@@ -260,6 +262,7 @@ impl<'a> Corpus<'a> {
     /// [`Error::Training`] when the fit fails or does not converge.
     pub fn fit(&self, part: Part, options: &TrainingOptions) -> Result<(Scorer, Convergence)> {
         let given = self.part_options(part, options);
+        let threads = self.options.threads;
         let weights = self.weights(&options.rows);
         let on: Vec<usize> = (0..self.rows.len())
             .filter(|&row| self.is_fitted(part, row, &weights))
@@ -267,18 +270,25 @@ impl<'a> Corpus<'a> {
         let terms = self.term_space(part, &given, &on);
         let vocabulary = terms.vocabulary().clone();
         let n_terms = terms.len();
-        let of_terms = self.analysed(part, &terms, &on);
-        let (terms, convergence) =
-            self.fit_block(of_terms.iter(), 0..n_terms, &on, &weights, given.terms)?;
+        let of_terms = self.analysed(part, &terms, &on, threads);
+        let (terms, convergence) = self.fit_block(
+            of_terms.iter(),
+            0..n_terms,
+            &on,
+            &weights,
+            given.terms,
+            threads,
+        )?;
         drop(of_terms);
         let keywords = self.keyword_space(given.features);
-        let of_keywords = self.analysed(part, &keywords, &on);
+        let of_keywords = self.analysed(part, &keywords, &on, threads);
         let (keywords, _) = self.fit_block(
             of_keywords.iter(),
             0..keywords.len(),
             &on,
             &weights,
             given.keywords,
+            threads,
         )?;
         let features = (0..terms.n_features() as u32)
             .map(|f| terms.weights(f))
@@ -347,40 +357,72 @@ impl<'a> Corpus<'a> {
         block: Block,
         fits: &[Weighing],
     ) -> Result<Vec<Logits>> {
-        let all: Vec<usize> = (0..self.rows.len()).collect();
-        let mut judged = vec![vec![Vec::new(); self.rows.len()]; fits.len()];
         let keywords = match block {
             Block::Keywords(settings) => {
                 let space = self.keyword_space(self.masked(part, settings));
-                Some((space.len(), self.analysed(part, &space, &all)))
+                Some(Analysed {
+                    columns: space.len(),
+                    rows: self.analysed(part, &space, &self.all(), self.options.threads),
+                })
             }
             Block::Terms(_) => None,
         };
-        for fold in 0..self.options.folds {
-            let (out, within): (Vec<usize>, Vec<usize>) =
-                all.iter().partition(|&&row| self.folds[row] == fold);
-            let mut terms: Option<(Vec<usize>, usize, Vec<SparseRow>)> = None;
-            for (fit, judged) in fits.iter().zip(&mut judged) {
-                let fitted = |row: &usize| self.is_fitted(part, *row, fit.weights);
-                let on: Vec<usize> = within.iter().copied().filter(fitted).collect();
-                if let Block::Terms(limits) = block
-                    && terms.as_ref().is_none_or(|(known, _, _)| *known != on)
-                {
-                    let space = self.terms_of(part, limits, &on);
-                    terms = Some((on.clone(), space.len(), self.analysed(part, &space, &all)));
-                }
-                let of_terms = terms.as_ref().map(|(_, columns, rows)| (*columns, rows));
-                let of_keywords = keywords.as_ref().map(|(columns, rows)| (*columns, rows));
-                let (columns, rows) = of_terms.or(of_keywords).expect("a block is one of the two");
-                let of_on = on.iter().map(|&row| &rows[row]);
-                let (linear, _) =
-                    self.fit_block(of_on, 0..columns, &on, fit.weights, fit.penalty)?;
-                for &row in &out {
-                    judged[row] = linear.logits(&rows[row]);
-                }
+        let folds: Vec<usize> = (0..self.options.folds).collect();
+        let of_folds = by_turns(&folds, self.options.threads, |&fold| {
+            self.judge_fold(part, block, keywords.as_ref(), fits, fold)
+        });
+        let mut judged = vec![vec![Vec::new(); self.rows.len()]; fits.len()];
+        for (&fold, of_fold) in folds.iter().zip(of_folds) {
+            for (judged, logits) in judged.iter_mut().zip(of_fold?) {
+                let rows = judged.iter_mut().zip(&self.folds);
+                let out = rows.filter(|(_, of)| **of == fold);
+                out.zip(logits).for_each(|((row, _), z)| *row = z);
             }
         }
         Ok(judged)
+    }
+
+    /// The same for the rows of one fold; `keywords` are given where the block is one of them.
+    fn judge_fold(
+        &self,
+        part: Part,
+        block: Block,
+        keywords: Option<&Analysed>,
+        fits: &[Weighing],
+        fold: usize,
+    ) -> Result<Vec<Logits>> {
+        let threads = (self.options.threads / self.options.folds).max(1);
+        let all = self.all();
+        let (out, within): (Vec<usize>, Vec<usize>) =
+            all.iter().partition(|&&row| self.folds[row] == fold);
+        let mut terms: Option<(Vec<usize>, Analysed)> = None;
+        let of_fit = |fit: &Weighing| {
+            let fitted = |row: &usize| self.is_fitted(part, *row, fit.weights);
+            let on: Vec<usize> = within.iter().copied().filter(fitted).collect();
+            if let Block::Terms(limits) = block
+                && terms.as_ref().is_none_or(|(known, _)| *known != on)
+            {
+                let space = self.terms_of(part, limits, &on);
+                let of_terms = Analysed {
+                    columns: space.len(),
+                    rows: self.analysed(part, &space, &all, threads),
+                };
+                terms = Some((on.clone(), of_terms));
+            }
+            let of_terms = terms.as_ref().map(|(_, of_terms)| of_terms);
+            let given = of_terms.or(keywords).expect("a block is one of the two");
+            let Analysed { columns, rows } = given;
+            let of_on = on.iter().map(|&row| &rows[row]);
+            let penalty = fit.penalty;
+            let (linear, _) =
+                self.fit_block(of_on, 0..*columns, &on, fit.weights, penalty, threads)?;
+            Ok(out.iter().map(|&row| linear.logits(&rows[row])).collect())
+        };
+        fits.iter().map(of_fit).collect()
+    }
+
+    fn all(&self) -> Vec<usize> {
+        (0..self.rows.len()).collect()
     }
 
     /// Whether a row takes part in fits: a title model never learns labels taken from titles.
@@ -420,26 +462,24 @@ impl<'a> Corpus<'a> {
     fn terms_of(&self, part: Part, limits: VocabularyLimits, on: &[usize]) -> FeatureSpace {
         let texts = self.texts(part);
         let vocabulary = texts.stemmed.vocabulary(on, &self.employers, limits);
-        let settings = self.masked(
-            part,
-            FeatureSettings {
-                skill_scale: 0.0,
-                group_scale: 0.0,
-                blend_scale: 0.0,
-                mask_role_names: false,
-            },
-        );
+        let settings = self.masked(part, NO_WEIGHTS);
         FeatureSpace::new(settings, Arc::clone(&self.bare), vocabulary)
     }
 
     /// A space of skills and totals alone.
-    fn keyword_space(&self, settings: FeatureSettings) -> FeatureSpace {
+    pub(super) fn keyword_space(&self, settings: FeatureSettings) -> FeatureSpace {
         FeatureSpace::new(settings, Arc::clone(&self.lexicon), Vocabulary::default())
     }
 
-    fn analysed(&self, part: Part, space: &FeatureSpace, rows: &[usize]) -> Vec<SparseRow> {
+    fn analysed(
+        &self,
+        part: Part,
+        space: &FeatureSpace,
+        rows: &[usize],
+        threads: usize,
+    ) -> Vec<SparseRow> {
         let texts = self.texts(part);
-        in_parallel(rows, self.options.threads, Memo::default, |memo, &row| {
+        in_parallel(rows, threads, Memo::default, |memo, &row| {
             space.analyse(&texts.texts[row], memo).row
         })
     }
@@ -452,6 +492,7 @@ impl<'a> Corpus<'a> {
         on: &[usize],
         weights: &[f32],
         penalty: Penalty,
+        threads: usize,
     ) -> Result<(Linear, Convergence)> {
         let records = SparseRecords::new(rows, columns);
         let targets: Array1<usize> = on.iter().map(|&row| self.targets[row]).collect();
@@ -460,10 +501,16 @@ impl<'a> Corpus<'a> {
             .alpha(1.0 / penalty.c)
             .balance(penalty.balance)
             .gradient_tolerance(super::tolerance(on.len()))
-            .threads(self.options.threads)
+            .threads(threads)
             .fit(&DatasetBase::new(records, targets).with_weights(weights))?;
         Ok((fitted.linear, fitted.convergence))
     }
+}
+
+/// All rows as one block of features has them.
+struct Analysed {
+    columns: usize,
+    rows: Vec<SparseRow>,
 }
 
 /// Logits of every row.

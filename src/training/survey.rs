@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::corpus::Corpus;
+use super::vocabulary::NO_WEIGHTS;
+use crate::features::Memo;
 
 /// Skills named per label.
 const SKILLS: usize = 8;
@@ -60,17 +62,14 @@ impl Survey {
         let n_skills = corpus.lexicon.skills().len();
         let mut named = vec![vec![0_usize; n_skills]; n_labels];
         let rows: Vec<usize> = (0..corpus.rows.len()).collect();
+        let space = corpus.keyword_space(NO_WEIGHTS);
         let found = super::in_parallel(
             &rows,
             corpus.options.threads,
-            || (),
-            |(), &row| {
-                let mut skills: Vec<u32> = corpus
-                    .lexicon
-                    .find_in(corpus.text(row))
-                    .into_iter()
-                    .map(|(s, _)| s)
-                    .collect();
+            Memo::default,
+            |memo, &row| {
+                let found = space.analyse(corpus.cleaned(row), memo).skills;
+                let mut skills: Vec<u32> = found.iter().map(|m| m.skill).collect();
                 skills.dedup();
                 (corpus.text(row).split_whitespace().count(), skills)
             },

@@ -8,6 +8,14 @@ use crate::skills::Lexicon;
 use crate::text::Text;
 use crate::token::Stems;
 
+/// For spaces of terms alone, or where what the lexicon finds matters and no weight.
+pub const NO_WEIGHTS: FeatureSettings = FeatureSettings {
+    skill_scale: 0.0,
+    group_scale: 0.0,
+    blend_scale: 0.0,
+    mask_role_names: false,
+};
+
 /// How many terms are kept, and which.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct VocabularyLimits {
@@ -22,11 +30,13 @@ pub struct VocabularyLimits {
     pub most: f64,
 }
 
-/// The stems of many texts, interned: what vocabularies are counted from.
+/// The words and pairs of many texts, numbered: what vocabularies are counted from.
 #[derive(Debug)]
 pub struct StemmedTexts {
     stems: Vec<String>,
-    /// Per text its stems in order; [`BREAK`] where a sentence ends.
+    /// Per term its two stems; the second is [`BREAK`] for a word.
+    terms: Vec<(u32, u32)>,
+    /// Per text its terms, each once.
     texts: Vec<Vec<u32>>,
 }
 
@@ -36,36 +46,41 @@ impl StemmedTexts {
     /// Stems all texts; with `mask`, role names are left out.
     #[must_use]
     pub fn new(texts: &[Text], lexicon: &Arc<Lexicon>, mask: bool) -> Self {
-        let settings = FeatureSettings {
-            skill_scale: 0.0,
-            group_scale: 0.0,
-            blend_scale: 0.0,
-            mask_role_names: false,
-        };
-        let space = FeatureSpace::new(settings, Arc::clone(lexicon), Vocabulary::default());
+        let space = FeatureSpace::new(NO_WEIGHTS, Arc::clone(lexicon), Vocabulary::default());
         let mut memo = Memo::default();
         let mut interned = Interned::default();
-        let texts = texts.iter().map(|text| {
+        let texts = texts.iter().zip(0..).map(|(text, number)| {
             let words = space.words(text.as_str(), &mut memo);
             let masked = if mask {
                 space.role_names(&words, &mut memo)
             } else {
                 Vec::new()
             };
-            let mut stems = Vec::with_capacity(words.tokens.len());
+            let mut terms = Vec::new();
+            let mut before = BREAK;
             for (at, token) in words.tokens.iter().enumerate() {
-                if token.after_break || masked.iter().any(|m| m.contains(&at)) {
-                    stems.push(BREAK);
+                let is_masked = masked.iter().any(|m| m.contains(&at));
+                if token.after_break || is_masked {
+                    before = BREAK;
                 }
-                if !masked.iter().any(|m| m.contains(&at)) {
-                    stems.push(interned.id(&text.as_str()[token.span()]));
+                if is_masked {
+                    continue;
                 }
+                let stem = interned.stem(&text.as_str()[token.span()]);
+                if is_word(&interned.stems[stem as usize]) {
+                    interned.see((stem, BREAK), number, &mut terms);
+                }
+                if before != BREAK {
+                    interned.see((before, stem), number, &mut terms);
+                }
+                before = stem;
             }
-            stems
+            terms
         });
         let texts = texts.collect();
         Self {
             stems: interned.stems,
+            terms: interned.terms,
             texts,
         }
     }
@@ -81,59 +96,32 @@ impl StemmedTexts {
         let mut rows = rows.to_vec();
         // Postings of one group stand together, so counting groups is counting changes.
         rows.sort_by_key(|&row| (groups[row], row));
-        let mut counts: HashMap<(u32, u32), Count> = HashMap::new();
+        let mut counts = vec![Count::default(); self.terms.len()];
         for &row in &rows {
-            let stems = &self.texts[row];
-            for (at, &stem) in stems.iter().enumerate().filter(|(_, stem)| **stem != BREAK) {
-                if self.is_word(stem) {
-                    counts
-                        .entry((stem, BREAK))
-                        .or_default()
-                        .see(row, groups[row]);
-                }
-                let next = stems.get(at + 1).copied().unwrap_or(BREAK);
-                if limits.pairs > 0 && next != BREAK {
-                    counts
-                        .entry((stem, next))
-                        .or_default()
-                        .see(row, groups[row]);
-                }
+            for &term in &self.texts[row] {
+                counts[term as usize].see(groups[row]);
             }
         }
         let most = (limits.most * rows.len() as f64) as u32;
-        let mut kept: Vec<((u32, u32), Count)> = counts
-            .into_iter()
-            .filter(|(_, c)| c.groups >= limits.groups && c.texts <= most)
-            .collect();
-        kept.sort_by(|(a, ca), (b, cb)| {
-            cb.texts
-                .cmp(&ca.texts)
-                .then_with(|| self.spell(*a).cmp(&self.spell(*b)))
-        });
-        let (words, pairs): (Vec<_>, Vec<_>) =
-            kept.into_iter().partition(|(term, _)| term.1 == BREAK);
-        let idf =
-            |c: Count| libm::log((1.0 + rows.len() as f64) / (1.0 + f64::from(c.texts))) + 1.0;
-        let chosen = words
-            .into_iter()
-            .take(limits.words)
-            .chain(pairs.into_iter().take(limits.pairs))
-            .take(Vocabulary::MOST);
-        Vocabulary::new(
-            chosen
-                .map(|(term, c)| Term {
-                    stems: self.spell(term),
-                    idf: super::rounded(idf(c)),
-                })
-                .collect(),
-        )
-    }
-
-    /// Numbers and single letters (but for R and C) are no words.
-    fn is_word(&self, stem: u32) -> bool {
-        let stem = &self.stems[stem as usize];
-        !stem.bytes().all(|b| b.is_ascii_digit())
-            && (stem.len() > 1 || ["r", "c"].contains(&&**stem))
+        let counted = self.terms.iter().zip(counts);
+        let kept = counted.filter(|(_, c)| c.groups >= limits.groups && c.texts <= most);
+        let (words, pairs): (Vec<_>, Vec<_>) = kept.partition(|(term, _)| term.1 == BREAK);
+        let idf = |texts: u32| {
+            let idf = libm::log((1.0 + rows.len() as f64) / (1.0 + f64::from(texts))) + 1.0;
+            super::rounded(idf)
+        };
+        let frequent = |terms: Vec<(&(u32, u32), Count)>, most: usize| {
+            let spelt = terms.into_iter().map(|(term, c)| (self.spell(*term), c));
+            let mut spelt: Vec<(String, Count)> = spelt.filter(|_| most > 0).collect();
+            spelt.sort_unstable_by(|(a, ca), (b, cb)| cb.texts.cmp(&ca.texts).then(a.cmp(b)));
+            let term = |(stems, c): (String, Count)| Term {
+                stems,
+                idf: idf(c.texts),
+            };
+            spelt.into_iter().take(most).map(term)
+        };
+        let chosen = frequent(words, limits.words).chain(frequent(pairs, limits.pairs));
+        Vocabulary::new(chosen.take(Vocabulary::MOST).collect())
     }
 
     fn spell(&self, (first, second): (u32, u32)) -> String {
@@ -146,21 +134,23 @@ impl StemmedTexts {
     }
 }
 
+/// Numbers and single letters (but for R and C) are no words.
+fn is_word(stem: &str) -> bool {
+    !stem.bytes().all(|b| b.is_ascii_digit()) && (stem.len() > 1 || ["r", "c"].contains(&stem))
+}
+
 /// In how many texts and groups a term was seen.
 #[derive(Debug, Clone, Copy, Default)]
 struct Count {
     texts: u32,
     groups: u32,
-    last_text: Option<usize>,
     last_group: Option<u32>,
 }
 
 impl Count {
-    fn see(&mut self, text: usize, group: u32) {
-        if self.last_text != Some(text) {
-            self.last_text = Some(text);
-            self.texts += 1;
-        }
+    /// Counts a text, of which a term is seen once.
+    fn see(&mut self, group: u32) {
+        self.texts += 1;
         if self.last_group != Some(group) {
             self.last_group = Some(group);
             self.groups += 1;
@@ -168,24 +158,28 @@ impl Count {
     }
 }
 
-/// Stems by number, each written form stemmed once.
+/// Stems and terms by number, each written form stemmed once.
 #[derive(Default)]
 struct Interned {
     stems: Vec<String>,
     by_stem: HashMap<String, u32>,
     by_word: HashMap<Box<str>, u32>,
+    terms: Vec<(u32, u32)>,
+    by_term: HashMap<(u32, u32), u32>,
+    /// Per term the number of the text that it was seen in last.
+    last_texts: Vec<u32>,
     stemmer: Stems,
     folded: String,
 }
 
 impl Interned {
-    fn id(&mut self, word: &str) -> u32 {
+    fn stem(&mut self, word: &str) -> u32 {
         if let Some(&id) = self.by_word.get(word) {
             return id;
         }
         crate::token::fold(word, &mut self.folded);
         let stem = self.stemmer.stem(&self.folded);
-        let fresh = u32::try_from(self.stems.len()).expect("fewer than 2³² words");
+        let fresh = number(self.stems.len());
         let id = *self.by_stem.entry(stem.to_string()).or_insert(fresh);
         if id == fresh {
             self.stems.push(stem.to_string());
@@ -193,4 +187,22 @@ impl Interned {
         self.by_word.insert(word.into(), id);
         id
     }
+
+    /// Adds a term of a text to `terms` where it is not yet among them.
+    fn see(&mut self, term: (u32, u32), text: u32, terms: &mut Vec<u32>) {
+        let fresh = number(self.terms.len());
+        let id = *self.by_term.entry(term).or_insert(fresh);
+        if id == fresh {
+            self.terms.push(term);
+            self.last_texts.push(text);
+        } else if self.last_texts[id as usize] == text {
+            return;
+        }
+        self.last_texts[id as usize] = text;
+        terms.push(id);
+    }
+}
+
+fn number(n: usize) -> u32 {
+    u32::try_from(n).expect("fewer than 2³² words and pairs")
 }
