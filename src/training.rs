@@ -407,3 +407,18 @@ fn provenance(corpus: &Corpus, options: &TrainingOptions) -> Provenance {
         seen: corpus.seen(options),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::by_turns;
+
+    #[test]
+    fn turns_come_back_in_order() {
+        let items: Vec<u32> = (0..100).collect();
+        for threads in [1, 2, 7, 200] {
+            let doubled = by_turns(&items, threads, |n| n * 2);
+            assert!(doubled.into_iter().eq((0..100).map(|n| n * 2)));
+        }
+        assert!(by_turns(&[], 3, |n: &u32| *n).is_empty());
+    }
+}

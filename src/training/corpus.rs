@@ -318,14 +318,12 @@ impl<'a> Corpus<'a> {
         weights: &[f32],
     ) -> Result<Vec<Judged>> {
         let given = self.part_options(part, options);
-        let block = |block, penalty| {
-            let fit = Weighing { penalty, weights };
-            let mut judged = self.judge_block(part, block, &[fit])?;
-            Ok::<Logits, Error>(judged.pop().expect("one per penalty"))
-        };
-        let terms = block(Block::Terms(given.vocabulary), given.terms)?;
-        let keywords = block(Block::Keywords(given.features), given.keywords)?;
-        Ok(self.judged(&[&terms, &keywords]))
+        let terms = (Block::Terms(given.vocabulary), given.terms);
+        let keywords = (Block::Keywords(given.features), given.keywords);
+        let fits =
+            [terms, keywords].map(|(block, penalty)| (block, [Weighing { penalty, weights }]));
+        let judged = self.judge_blocks(part, &fits)?;
+        Ok(self.judged(&[&judged[0][0], &judged[1][0]]))
     }
 
     /// Adds the logits of blocks and puts the truth beside them.
@@ -357,9 +355,19 @@ impl<'a> Corpus<'a> {
         block: Block,
         fits: &[Weighing],
     ) -> Result<Vec<Logits>> {
-        let keywords = match block {
+        let mut judged = self.judge_blocks(part, &[(block, fits)])?;
+        Ok(judged.pop().expect("one per block"))
+    }
+
+    /// The same for several blocks, each with fits of its own.
+    fn judge_blocks<'w, F: AsRef<[Weighing<'w>]> + Sync>(
+        &self,
+        part: Part,
+        blocks: &[(Block, F)],
+    ) -> Result<Vec<Vec<Logits>>> {
+        let keywords = |block: &Block| match block {
             Block::Keywords(settings) => {
-                let space = self.keyword_space(self.masked(part, settings));
+                let space = self.keyword_space(self.masked(part, *settings));
                 Some(Analysed {
                     columns: space.len(),
                     rows: self.analysed(part, &space, &self.all(), self.options.threads),
@@ -367,13 +375,18 @@ impl<'a> Corpus<'a> {
             }
             Block::Terms(_) => None,
         };
-        let folds: Vec<usize> = (0..self.options.folds).collect();
-        let of_folds = by_turns(&folds, self.options.threads, |&fold| {
-            self.judge_fold(part, block, keywords.as_ref(), fits, fold)
+        let keywords: Vec<_> = blocks.iter().map(|(block, _)| keywords(block)).collect();
+        let folds = 0..self.options.folds;
+        let of_block = |block: usize| folds.clone().map(move |fold| (block, fold));
+        let turns: Vec<(usize, usize)> = (0..blocks.len()).flat_map(of_block).collect();
+        let of_turns = by_turns(&turns, self.options.threads, |&(at, fold)| {
+            let (block, fits) = &blocks[at];
+            self.judge_fold(part, *block, keywords[at].as_ref(), fits.as_ref(), fold)
         });
-        let mut judged = vec![vec![Vec::new(); self.rows.len()]; fits.len()];
-        for (&fold, of_fold) in folds.iter().zip(of_folds) {
-            for (judged, logits) in judged.iter_mut().zip(of_fold?) {
+        let nothing = |fits: &F| vec![vec![Vec::new(); self.rows.len()]; fits.as_ref().len()];
+        let mut judged: Vec<Vec<Logits>> = blocks.iter().map(|(_, fits)| nothing(fits)).collect();
+        for ((block, fold), of_turn) in turns.into_iter().zip(of_turns) {
+            for (judged, logits) in judged[block].iter_mut().zip(of_turn?) {
                 let rows = judged.iter_mut().zip(&self.folds);
                 let out = rows.filter(|(_, of)| **of == fold);
                 out.zip(logits).for_each(|((row, _), z)| *row = z);

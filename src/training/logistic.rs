@@ -858,12 +858,13 @@ mod tests {
         LogisticParams::new(3).alpha(0.5).gradient_tolerance(1e-9)
     }
 
-    #[test]
-    fn the_gradient_agrees_with_finite_differences() {
-        let params = params().balance(0.5).check().unwrap();
-        let data = weighted();
+    #[track_caller]
+    fn check_gradient(n_labels: usize) {
+        let params = LogisticParams::new(n_labels).balance(0.5).check().unwrap();
+        let offsets = (0..ROWS * n_labels).map(|i| libm::cos(i as f64)).collect();
+        let data = DatasetBase::new(sparse().with_offsets(offsets), targets());
         let problem = Problem::new(&params, &data).unwrap();
-        let point: Array1<f64> = (0..(FEATURES + 1) * 3)
+        let point: Array1<f64> = (0..(FEATURES + 1) * n_labels)
             .map(|i| libm::sin(i as f64))
             .collect();
         let (_, gradient) = problem.evaluate(&point);
@@ -880,6 +881,13 @@ mod tests {
                 gradient[i]
             );
         }
+    }
+
+    #[test]
+    fn the_gradient_agrees_with_finite_differences() {
+        check_gradient(3);
+        check_gradient(4);
+        check_gradient(9);
     }
 
     /// scikit-learn 1.x, LogisticRegression(C=2, tol=1e-14) with the same sample weights.
