@@ -54,6 +54,16 @@ pub struct FeatureSettings {
     pub mask_role_names: bool,
 }
 
+impl FeatureSettings {
+    /// For spaces of terms alone, or where what the lexicon finds matters and no weight.
+    pub const UNWEIGHTED: Self = Self {
+        skill_scale: 0.0,
+        group_scale: 0.0,
+        blend_scale: 0.0,
+        mask_role_names: false,
+    };
+}
+
 /// What a feature is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {

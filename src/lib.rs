@@ -32,9 +32,10 @@
 //! [`readers`] open files of postings, [`columns`] finds the title and the text in them,
 //! and [`labelling`] takes them through the flow to [`writers`], at any size.
 //!
-//! Beside the flow stand [`training`], which makes models, [`evaluation`], which measures
-//! them, [`audit`], which looks for wrong labels, and [`mod@bench`], which measures how fast all
-//! of it is; `report` draws what they say.
+//! Beside the flow stand [`evaluation`], which measures models on [`example`]s, [`training`],
+//! which makes them, [`audit`], which looks for wrong labels, and [`mod@bench`], which measures
+//! how fast all of it is; [`duplicates`] and [`folds`] say which examples must stay together,
+//! and `report` draws what all of them found.
 //! Nothing here prints or exits.
 
 pub mod ad;
@@ -44,17 +45,22 @@ pub mod classifier;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod columns;
+pub mod duplicates;
 pub mod error;
 pub mod evaluation;
+pub mod example;
 pub mod features;
+pub mod folds;
 pub mod labelling;
 pub mod language;
 mod layout;
 pub mod model;
 mod names;
+mod parallel;
 pub mod posting;
 pub mod prediction;
 pub mod prior;
+mod random;
 pub mod readers;
 #[cfg(feature = "report")]
 pub mod report;

@@ -104,7 +104,7 @@ pub struct Provenance {
     /// Ids of the models that it was adapted from, nearest first.
     pub parents: Vec<String>,
     /// Identities of the texts that it, or a parent, was trained on
-    /// ([`crate::training::duplicates::identity`]), ascending.
+    /// ([`crate::duplicates::identity`]), ascending.
     pub seen: Vec<u64>,
 }
 

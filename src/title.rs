@@ -4,6 +4,8 @@
 //! has a small model of its own, whose logits are added to the description's with a
 //! weight chosen by cross-validation. The description's model never sees it.
 
+pub mod rules;
+
 /// A first line longer than this many characters is prose, not a title.
 const LONGEST: usize = 90;
 

@@ -5,14 +5,14 @@
 //! that never saw it, and from these judgements come the title's weight, the
 //! temperatures and the reliability table. Then the model is fitted on all rows.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use crate::error::Result;
 use crate::evaluation::Judged;
 use crate::evaluation::report::Summary;
+use crate::example::Example;
 use crate::features::FeatureSettings;
 use crate::model::{Model, Provenance, file};
 use crate::skills::Lexicon;
@@ -22,56 +22,16 @@ mod calibration;
 pub mod choosing;
 pub mod corpus;
 pub mod dataset;
-pub mod duplicates;
-pub mod folds;
 pub mod labels;
 pub mod lexicon;
 pub mod logistic;
 pub mod survey;
-pub mod title_rules;
 pub mod vocabulary;
 
 use calibration::{added, best_title_weight, calibrate};
 use corpus::{Corpus, CorpusOptions, Part};
 use logistic::Convergence;
 use vocabulary::VocabularyLimits;
-
-/// A labelled posting.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Example {
-    /// The job's title; empty where there is none.
-    pub title: String,
-    /// The advertisement.
-    pub description: String,
-    /// The label, as the model will name it.
-    pub label: String,
-    /// Where the label comes from.
-    pub origin: Origin,
-    /// How sure the reader was: 3 clear, 2 leaning, 1 hard; 0 unknown.
-    pub certainty: u8,
-    /// ISO 639-1 code; empty: detected.
-    pub language: String,
-    /// The employer, or whatever must not stand on both sides of a split; empty: none known.
-    pub group: String,
-    /// The row's own id; empty where it has none.
-    pub id: String,
-    /// The board or feed that it comes from; empty: unknown.
-    pub source: String,
-    /// File and line, as messages name it.
-    pub place: String,
-}
-
-/// Where a label comes from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Origin {
-    /// Somebody read the text with the title hidden.
-    Reading,
-    /// Taken from the title.
-    Title,
-    /// Given by people who may have seen the title.
-    #[default]
-    Unknown,
-}
 
 /// How one part of the model, description or title, is built.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -323,59 +283,6 @@ pub fn fingerprint(examples: &[Example]) -> String {
     file::hex(&hash.finalize())
 }
 
-/// Maps items on several threads, in order; every thread has a state of its own.
-pub(crate) fn in_parallel<'a, T: Sync, S, R: Send>(
-    items: &'a [T],
-    threads: usize,
-    state: impl Fn() -> S + Sync,
-    map: impl Fn(&mut S, &'a T) -> R + Sync,
-) -> Vec<R> {
-    let share = items.len().div_ceil(threads.max(1)).max(1);
-    std::thread::scope(|scope| {
-        let work = |items: &'a [T]| {
-            let (state, map) = (&state, &map);
-            scope.spawn(move || {
-                let mut state = state();
-                items
-                    .iter()
-                    .map(|item| map(&mut state, item))
-                    .collect::<Vec<R>>()
-            })
-        };
-        let workers: Vec<_> = items.chunks(share).map(work).collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| worker.join().expect("workers do not panic"))
-            .collect()
-    })
-}
-
-/// Maps a few large items on several threads, each taking the next one when it is done.
-pub(crate) fn by_turns<T: Sync, R: Send>(
-    items: &[T],
-    threads: usize,
-    map: impl Fn(&T) -> R + Sync,
-) -> Vec<R> {
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        let work = || {
-            while let at = next.fetch_add(1, Ordering::Relaxed)
-                && let Some(item) = items.get(at)
-            {
-                let result = (at, map(item));
-                done.lock().expect("nobody panics with it").push(result);
-            }
-        };
-        for _ in 1..threads.min(items.len()) {
-            scope.spawn(work);
-        }
-        work();
-    });
-    let mut done = done.into_inner().expect("nobody panics with it");
-    done.sort_unstable_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, result)| result).collect()
-}
-
 fn provenance(corpus: &Corpus, options: &TrainingOptions) -> Provenance {
     let mut facts = vec![
         ("rows given".to_owned(), corpus.examples.len().to_string()),
@@ -405,20 +312,5 @@ fn provenance(corpus: &Corpus, options: &TrainingOptions) -> Provenance {
         rows: corpus.rows_of_labels(),
         parents: Vec::new(),
         seen: corpus.seen(options),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::by_turns;
-
-    #[test]
-    fn turns_come_back_in_order() {
-        let items: Vec<u32> = (0..100).collect();
-        for threads in [1, 2, 7, 200] {
-            let doubled = by_turns(&items, threads, |n| n * 2);
-            assert!(doubled.into_iter().eq((0..100).map(|n| n * 2)));
-        }
-        assert!(by_turns(&[], 3, |n: &u32| *n).is_empty());
     }
 }

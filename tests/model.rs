@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use rolecall::Classifier;
+use rolecall::example::{Example, Origin};
 use rolecall::model::file;
 use rolecall::skills::{Lexicon, SHIPPED};
-use rolecall::training::{self, Example, Origin, TrainingOptions};
+use rolecall::training::{self, TrainingOptions};
 
 const LEXICON: &str = r#"
 version = 7

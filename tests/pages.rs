@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rolecall::evaluation::comparison::compare;
 use rolecall::evaluation::report::Summary;
 use rolecall::evaluation::whole::{self, EvaluationOptions};
+use rolecall::example::Example;
 use rolecall::features::{FeatureSettings, FeatureSpace, Term, Vocabulary};
 use rolecall::labelling::holdings::{Holdings, Sighting};
 use rolecall::model::{Calibration, Linear, Model, Provenance, Reliability, Scorer, file};
@@ -14,7 +15,6 @@ use rolecall::report::evaluation::{Evaluation, Row, Scores, figures};
 use rolecall::report::terminal::Terminal;
 use rolecall::report::{View, ad_page, evaluation_page};
 use rolecall::skills::Lexicon;
-use rolecall::training::Example;
 use rolecall::training::dataset::{self, DataOptions};
 use rolecall::{Classifier, Posting, Scratch};
 

@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "every benchmark uses some of it")]
 
 use rolecall::bench::write_made;
+use rolecall::example::{Example, Origin};
 use rolecall::training::dataset::{self, DataOptions};
-use rolecall::training::{Example, Origin};
 
 const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/datasets/postings.csv");
 

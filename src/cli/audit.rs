@@ -8,9 +8,10 @@ use super::data::{DataArguments, threads};
 use super::{Failure, Outcome, output};
 use crate::audit::{self, Suspicion};
 use crate::evaluation::{Sight, judge};
+use crate::example::Example;
 use crate::skills::Lexicon;
 use crate::training::corpus::{Corpus, CorpusOptions};
-use crate::training::{self, Example, TrainingOptions};
+use crate::training::{self, TrainingOptions};
 
 /// List the labels that look wrong
 ///

@@ -16,6 +16,7 @@ use crate::evaluation::comparison::{Comparison, Verdict};
 use crate::evaluation::report::{Slice, Summary};
 use crate::evaluation::whole::{self, EvaluationOptions};
 use crate::evaluation::{Sight, judge};
+use crate::example::Example;
 use crate::model::{file, weights};
 use crate::report::evaluation::{Row, Scores};
 use crate::report::{self, evaluation_page};
@@ -25,7 +26,7 @@ use crate::training::corpus::{Corpus, CorpusOptions};
 use crate::training::dataset::Dataset;
 use crate::training::labels::near_miss;
 use crate::training::survey::Survey;
-use crate::training::{self, Example, Trained, TrainingOptions, adapting, lexicon};
+use crate::training::{self, Trained, TrainingOptions, adapting, lexicon};
 
 /// Larger lexicon files are refused.
 const LARGEST_LEXICON: u64 = 64 << 20;

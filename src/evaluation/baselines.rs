@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Judged;
+use crate::features::FeatureSettings;
 use crate::features::{FeatureSpace, Memo, Vocabulary};
+use crate::parallel::in_parallel;
 use crate::skills::Lexicon;
 use crate::text::Text;
-use crate::training::in_parallel;
-use crate::training::title_rules::{self, Ruled};
-use crate::training::vocabulary::NO_WEIGHTS;
+use crate::title::rules::{self, Ruled};
 
 /// With fewer different skills of the articles, a posting is taken for Other.
 const FEWEST_SKILLS: usize = 3;
@@ -37,7 +37,7 @@ pub fn title_rule<'a>(
 ) -> Option<Vec<Judged>> {
     let index = |label: &str| labels.iter().position(|l| l == label);
     let other = index("Other")?;
-    let of = |title: &str| match title_rules::label(title) {
+    let of = |title: &str| match rules::label(title) {
         Ruled::Label(label) => index(label).unwrap_or(other),
         Ruled::Ambiguous | Ruled::Blank => other,
     };
@@ -83,7 +83,11 @@ pub fn article_vote(
     (0..skills)
         .flat_map(speaks_for)
         .for_each(|label| sizes[label] += 1.0);
-    let space = FeatureSpace::new(NO_WEIGHTS, Arc::clone(lexicon), Vocabulary::default());
+    let space = FeatureSpace::new(
+        FeatureSettings::UNWEIGHTED,
+        Arc::clone(lexicon),
+        Vocabulary::default(),
+    );
     let vote = |memo: &mut Memo, description: &&str| {
         let found = space.analyse(&Text::new(description), memo).skills;
         let found: BTreeSet<u32> = found.iter().map(|m| m.skill).collect();

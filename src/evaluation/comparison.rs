@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Confusion, Interval, Judged, SplitMix, central};
+use super::{Confusion, Interval, Judged, central};
+use crate::random::SplitMix;
 
 /// Resamples behind a verdict.
 const DRAWS: usize = 2000;

@@ -8,12 +8,15 @@ use super::comparison::{self, Comparison};
 use super::report::{Slice, Summary, slices};
 use super::{Judged, Sight, baselines, judge, targets};
 use crate::classifier::Classifier;
+use crate::duplicates;
 use crate::error::{Error, Result};
+use crate::example::{Example, Origin};
+use crate::folds;
 use crate::language;
+use crate::parallel::in_parallel;
 use crate::skills::Lexicon;
 use crate::text::Text;
 use crate::token;
-use crate::training::{Example, Origin, duplicates, folds, in_parallel};
 
 /// What is evaluated, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

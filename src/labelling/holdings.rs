@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use crate::duplicates;
 use crate::posting::Posting;
 use crate::prediction::Prediction;
 use crate::skills::{Lexicon, SkillMatch};
 use crate::text::Text;
-use crate::training::duplicates;
 
 /// Texts remembered to know a repost by; later reposts count as new.
 pub(crate) const TEXTS: usize = 4 << 20;

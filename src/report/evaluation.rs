@@ -13,11 +13,11 @@ use crate::classifier::Classifier;
 use crate::evaluation::comparison::Comparison;
 use crate::evaluation::report::{ProbabilityScores, Slice, Summary};
 use crate::evaluation::{Interval, Judged, wilson};
+use crate::example::Example;
 use crate::model::Model;
 use crate::model::weights::{KeyFeature, key_features};
 use crate::posting::Posting;
 use crate::text::Text;
-use crate::training::Example;
 
 /// Terms listed for and against each label.
 const TERMS: usize = 15;

@@ -1,6 +1,7 @@
 //! The shares of the labels behind the counts of an imperfect labeller.
 
-use crate::evaluation::{Confusion, SplitMix};
+use crate::evaluation::Confusion;
+use crate::random::SplitMix;
 
 /// Resamples per interval.
 const DRAWS: usize = 300;

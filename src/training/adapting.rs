@@ -14,12 +14,13 @@ use super::calibration::{added, calibrate, calibrate_at};
 use super::choosing::Trial;
 use super::corpus::Corpus;
 use super::logistic::{Convergence, LogisticParams, SparseRecords};
-use super::{Trained, fingerprint, in_parallel, rounded};
+use super::{Trained, fingerprint, rounded};
 use crate::classifier::Classifier;
 use crate::error::Result;
 use crate::evaluation::{self, Judged};
 use crate::features::{Memo, SparseRow};
 use crate::model::{Calibration, Linear, Model, Provenance, Scorer, log_sum_exp};
+use crate::parallel::in_parallel;
 use crate::text::Text;
 
 /// Strengths tried: the inverse of α; 0 keeps the base as it is.

@@ -1,8 +1,8 @@
 //! From judgements of rows held out to probabilities that can be taken at their word.
 
-use super::by_turns;
 use crate::evaluation::{self, Judged};
 use crate::model::{Calibration, Reliability, log_sum_exp, softmax};
+use crate::parallel::by_turns;
 use crate::title;
 
 /// Content and title logits of the same rows added.

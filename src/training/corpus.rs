@@ -8,18 +8,18 @@ use linfa::dataset::DatasetBase;
 use linfa::traits::Fit;
 use ndarray::Array1;
 
-use super::duplicates::{self, Sketch};
-use super::folds;
 use super::logistic::{Convergence, LogisticParams, SparseRecords};
-use super::vocabulary::{NO_WEIGHTS, StemmedTexts, VocabularyLimits};
-use super::{
-    Example, Origin, PartOptions, Penalty, RowWeights, TrainingOptions, by_turns, in_parallel,
-};
+use super::vocabulary::{StemmedTexts, VocabularyLimits};
+use super::{PartOptions, Penalty, RowWeights, TrainingOptions};
+use crate::duplicates::{self, Sketch};
 use crate::error::{Error, Result};
 use crate::evaluation::Judged;
+use crate::example::{Example, Origin};
 use crate::features::{FeatureSettings, FeatureSpace, Memo, SparseRow, Vocabulary};
+use crate::folds;
 use crate::language;
 use crate::model::{Linear, Scorer};
+use crate::parallel::{by_turns, in_parallel};
 use crate::skills::Lexicon;
 use crate::text::Text;
 use crate::token;
@@ -475,7 +475,7 @@ impl<'a> Corpus<'a> {
     fn terms_of(&self, part: Part, limits: VocabularyLimits, on: &[usize]) -> FeatureSpace {
         let texts = self.texts(part);
         let vocabulary = texts.stemmed.vocabulary(on, &self.employers, limits);
-        let settings = self.masked(part, NO_WEIGHTS);
+        let settings = self.masked(part, FeatureSettings::UNWEIGHTED);
         FeatureSpace::new(settings, Arc::clone(&self.bare), vocabulary)
     }
 

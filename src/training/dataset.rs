@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::labels::{self, Folding};
-use super::title_rules::{self, Ruled};
-use super::{Example, Origin};
 use crate::columns::{self, Chosen, Wishes};
 use crate::error::{Error, Result};
+use crate::example::{Example, Origin};
 use crate::readers::records::{self, Record, Records};
 use crate::readers::{self, Input, ReadOptions};
+use crate::title::rules::{self, Ruled};
 
 /// What is told about the data instead of found out.
 #[derive(Debug, Clone, Default)]
@@ -25,7 +25,7 @@ pub struct DataOptions {
     pub title: Option<String>,
     /// The column whose values must not stand on both sides of a split.
     pub group: Option<String>,
-    /// Labels are taken from the title by [`title_rules`].
+    /// Labels are taken from the title by [`rules`].
     pub label_from_title: bool,
     /// Labels to rename: (as written, to).
     pub map: Vec<(String, String)>,
@@ -379,7 +379,7 @@ fn example(
     let mut label = field(columns.label);
     if options.label_from_title {
         label_origin = Origin::Title;
-        label = match title_rules::label(record.title.trim()) {
+        label = match rules::label(record.title.trim()) {
             Ruled::Label(label) => label.to_owned(),
             Ruled::Ambiguous => return Err("with a title that names several roles"),
             Ruled::Blank => return Err("without a title"),

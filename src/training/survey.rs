@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::corpus::Corpus;
-use super::vocabulary::NO_WEIGHTS;
-use crate::features::Memo;
+use crate::features::{FeatureSettings, Memo};
+use crate::parallel::in_parallel;
 
 /// Skills named per label.
 const SKILLS: usize = 8;
@@ -62,8 +62,8 @@ impl Survey {
         let n_skills = corpus.lexicon.skills().len();
         let mut named = vec![vec![0_usize; n_skills]; n_labels];
         let rows: Vec<usize> = (0..corpus.rows.len()).collect();
-        let space = corpus.keyword_space(NO_WEIGHTS);
-        let found = super::in_parallel(
+        let space = corpus.keyword_space(FeatureSettings::UNWEIGHTED);
+        let found = in_parallel(
             &rows,
             corpus.options.threads,
             Memo::default,

@@ -8,14 +8,6 @@ use crate::skills::Lexicon;
 use crate::text::Text;
 use crate::token::Stems;
 
-/// For spaces of terms alone, or where what the lexicon finds matters and no weight.
-pub const NO_WEIGHTS: FeatureSettings = FeatureSettings {
-    skill_scale: 0.0,
-    group_scale: 0.0,
-    blend_scale: 0.0,
-    mask_role_names: false,
-};
-
 /// How many terms are kept, and which.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct VocabularyLimits {
@@ -46,7 +38,11 @@ impl StemmedTexts {
     /// Stems all texts; with `mask`, role names are left out.
     #[must_use]
     pub fn new(texts: &[Text], lexicon: &Arc<Lexicon>, mask: bool) -> Self {
-        let space = FeatureSpace::new(NO_WEIGHTS, Arc::clone(lexicon), Vocabulary::default());
+        let space = FeatureSpace::new(
+            FeatureSettings::UNWEIGHTED,
+            Arc::clone(lexicon),
+            Vocabulary::default(),
+        );
         let mut memo = Memo::default();
         let mut interned = Interned::default();
         let texts = texts.iter().zip(0..).map(|(text, number)| {

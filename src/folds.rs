@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::Example;
-use super::duplicates::Joined;
+use crate::duplicates::Joined;
+use crate::example::Example;
 
 /// Numbers the employers; a row without one is its own.
 #[must_use]

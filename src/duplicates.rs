@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use sha2::{Digest, Sha256};
 
-use crate::evaluation::mixed;
+use crate::random::mixed;
 use crate::text::Text;
 use crate::token;
 
