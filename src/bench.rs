@@ -275,12 +275,12 @@ pub fn measure(paths: &[PathBuf], options: &BenchOptions) -> Result<Bench> {
 
 /// Refuses what can be read only once.
 fn check_rereadable(path: &Path) -> Result<()> {
-    let is_stream = path.metadata().is_ok_and(|m| !m.is_file() && !m.is_dir());
-    if path != Path::new("-") && !is_stream {
+    let origin = Origin::of(path);
+    if !origin.is_stream() {
         return Ok(());
     }
     Err(Error::Data {
-        origin: Origin::of(path).name(),
+        origin: origin.name(),
         line: None,
         reason: "it can be read only once, and measuring reads it again and again; save it to a file first".to_owned(),
     })

@@ -13,15 +13,15 @@ use crate::classifier::{self, Classifier};
 use crate::error::Error;
 use crate::posting::Posting;
 use crate::prior;
+use crate::report::marks::visible;
 use crate::training::dataset;
 use crate::writers::target;
 
-/// Says something on standard error. That nobody listens is no reason to stop.
+/// Says something on standard error.
 macro_rules! tell {
-    ($($said:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(anstream::stderr(), $($said)*);
-    }};
+    ($($said:tt)*) => {
+        $crate::cli::say("", &format!($($said)*))
+    };
 }
 
 mod audit;
@@ -252,14 +252,21 @@ fn version() -> String {
     )
 }
 
+/// Says something on standard error, behind a mark that may be coloured. Names of files and
+/// columns may hold anything, which must not steer the terminal.
+fn say(mark: &str, message: &str) {
+    // That nobody listens is no reason to stop.
+    let _ = writeln!(anstream::stderr(), "{mark}{}", visible(message));
+}
+
 fn complain(message: &str) {
     let style = anstyle::AnsiColor::Red.on_default().bold();
-    tell!("{style}error:{style:#} {message}");
+    say(&format!("{style}error:{style:#} "), message);
 }
 
 fn warn(message: &str) {
     let style = anstyle::AnsiColor::Yellow.on_default().bold();
-    tell!("{style}warning:{style:#} {message}");
+    say(&format!("{style}warning:{style:#} "), message);
 }
 
 /// Prints help, version, or what is wrong with the arguments – or what was probably meant.

@@ -20,7 +20,7 @@ pub mod parquet;
 pub mod records;
 pub mod xml;
 
-use chunks::{Chunk, Chunker, Framing, Position, Stopped};
+use chunks::{CHUNK, Chunk, Chunker, Extent, Framing, Position, Stopped};
 use compression::{Compression, Counted};
 use encoding::Charset;
 use limits::{Limits, size};
@@ -91,6 +91,15 @@ impl Origin {
             Self::Stdin
         } else {
             Self::File(path.to_owned())
+        }
+    }
+
+    /// Whether it can be read only once, as standard input and pipes.
+    #[must_use]
+    pub fn is_stream(&self) -> bool {
+        match self {
+            Self::Stdin => true,
+            Self::File(path) => path.metadata().is_ok_and(|m| !m.is_file() && !m.is_dir()),
         }
     }
 
@@ -174,7 +183,7 @@ impl Batch {
             *rows = rows.slice(0, rows.num_rows().min(n));
             return rows.num_rows() as u64;
         }
-        if let chunks::Extent::Part { last, .. } = self.chunk.extent {
+        if let Extent::Part { last, .. } = self.chunk.extent {
             return u64::from(last);
         }
         self.chunk.records.truncate(n);
@@ -464,6 +473,13 @@ impl Input {
         }
         let mut first = Batch::default();
         if self.read_into(&mut first)? {
+            if let Extent::Part { .. } = first.chunk.extent {
+                let reason = format!(
+                    "its first record has more than {} (--max-row), too much to look for named values in it; raise --max-row, or put another record first",
+                    size(self.limits.row.max(CHUNK) as u64)
+                );
+                return Err(data(&self.origin.name(), None, reason));
+            }
             self.columns = keys(&first.chunk, self.limits.columns);
             self.first = Some(first);
         }

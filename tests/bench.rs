@@ -176,7 +176,10 @@ fn bad_inputs_are_refused() {
             "`{csv}`: there is no column `jd` for --text\n  the columns are `title`, `description`"
         ),
     );
-    check_refused(&[&csv, "--threads", "0"], "--threads must be at least 1");
+    check_refused(
+        &[&csv, "--threads", "0"],
+        "--threads 0 is not from 1 to 1024",
+    );
     check_refused(
         &[&csv, "--seconds", "5000"],
         "invalid value '5000' for '--seconds <SECONDS>': give a number of seconds from 0 to 3600\n\nFor more information, try '--help'.",

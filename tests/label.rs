@@ -847,7 +847,7 @@ fn a_resumption_refuses_what_has_changed() {
     for (arguments, what) in [
         (
             &["-", "-o", "x.csv", "--resume"][..],
-            "`x.csv`: --resume works from files of CSV, TSV and JSON Lines to files of them, and an input is standard input; leave --resume off",
+            "`x.csv`: --resume works from files of CSV, TSV and JSON Lines to files of them, and standard input can be read only once; leave --resume off",
         ),
         (
             &["in.csv.gz", "--resume"],

@@ -41,6 +41,17 @@ fn a_row_may_not_be_too_large() {
         1,
         "warning: 1 rows could not be labelled; the first, `in.jsonl`, line 1: the record has more than 1 kB (--max-row) and is not labelled\n",
     );
+    // Larger than what is looked at to tell the names.
+    let large = format!("{{\"description\":\"{}\"}}\n", "x ".repeat(600_000));
+    for (name, bytes) in [
+        ("in.jsonl", large.clone()),
+        ("in.json", format!("[{large}]")),
+    ] {
+        let message = format!(
+            "error: `{name}`: its first record has more than 1 MB (--max-row), too much to look for named values in it; raise --max-row, or put another record first\n"
+        );
+        check(name, bytes.as_bytes(), &["--max-row", "1k"], 2, &message);
+    }
     let feed = format!(
         "<jobs><job><description>{}</description></job></jobs>",
         "x ".repeat(200_000)
@@ -330,6 +341,11 @@ fn limits_that_make_no_sense_are_refused() {
         ),
         ("--max-memory", "-1", "unexpected argument '-1' found"),
         ("--max-nesting", "128", "give a number from 1 to 127"),
+        (
+            "--threads",
+            "1025",
+            "error: --threads 1025 is not from 1 to 1024\n",
+        ),
     ] {
         let output = run(
             rolecall(directory.path(), &["label", "in.csv", flag, value]),

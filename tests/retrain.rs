@@ -178,7 +178,7 @@ fn senseless_options_are_refused() {
     check_refused(
         &data,
         &["--threads", "0"],
-        "error: --threads must be at least 1\n",
+        "error: --threads 0 is not from 1 to 1024\n",
     );
     check_refused(
         &data,

@@ -106,11 +106,16 @@ fn said(dataset: Dataset) -> Dataset {
     dataset
 }
 
+/// Most threads that may be asked for: more than any machine runs at once.
+const MOST_THREADS: usize = 1024;
+
 /// Threads asked for, or as many as the machine has.
 pub fn threads(asked: Option<usize>) -> Result<usize, Failure> {
     match asked {
-        Some(0) => Err(Failure::Usage("--threads must be at least 1".to_owned())),
-        Some(threads) => Ok(threads),
+        Some(threads) if (1..=MOST_THREADS).contains(&threads) => Ok(threads),
+        Some(threads) => Err(Failure::Usage(format!(
+            "--threads {threads} is not from 1 to {MOST_THREADS}"
+        ))),
         None => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
     }
 }

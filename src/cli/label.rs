@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -498,15 +499,17 @@ fn stop_on_interrupt(progress: &Arc<Progress>) -> Result<(), Failure> {
             std::process::exit(130);
         }
         let progress = Arc::clone(&progress);
-        std::thread::spawn(move || {
+        let watch = move || {
             loop {
-                std::thread::sleep(PATIENCE);
+                thread::sleep(PATIENCE);
                 if progress.waiting.load(Ordering::Relaxed) > 0 {
                     warn("interrupted while waiting for input or output");
                     std::process::exit(130);
                 }
             }
-        });
+        };
+        // Without it, a second Ctrl-C stops what waits.
+        let _ = thread::Builder::new().spawn(watch);
     };
     ctrlc::set_handler(handler).map_err(|e| Failure::Usage(format!("cannot watch for Ctrl-C: {e}")))
 }
@@ -605,7 +608,7 @@ fn summarize(report: &Report, classifier: &Classifier, took: Duration) {
 /// The progress bar, drawn from a thread of its own where standard error is a terminal.
 struct Bar {
     ended: Arc<AtomicBool>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Bar {
@@ -618,11 +621,9 @@ impl Bar {
             };
         }
         let (progress, stop) = (Arc::clone(progress), Arc::clone(&ended));
-        let thread = std::thread::spawn(move || draw(&progress, total, &stop));
-        Self {
-            ended,
-            thread: Some(thread),
-        }
+        let draw = move || draw(&progress, total, &stop);
+        let thread = thread::Builder::new().spawn(draw).ok();
+        Self { ended, thread }
     }
 
     fn stop(self) {
@@ -654,7 +655,7 @@ fn draw(progress: &Progress, total: Option<u64>, stop: &AtomicBool) {
         let rate = rows as f64 / begun.elapsed().as_secs_f64().max(1e-3);
         bar.set_message(format!("{} rows, {rate:.0} rows/s", grouped(rows)));
         bar.set_position(progress.read.load(Ordering::Relaxed));
-        std::thread::park_timeout(Duration::from_millis(200));
+        thread::park_timeout(Duration::from_millis(200));
     }
     bar.finish_and_clear();
 }

@@ -40,8 +40,8 @@ pub struct Checkpoint {
 /// A file as it was when the labelling began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputState {
-    /// Its path.
-    pub path: PathBuf,
+    /// Its path as it is shown, for not every path can be written down exactly.
+    pub path: String,
     /// Its size in bytes.
     pub size: u64,
     /// When it was changed last, in nanoseconds.
@@ -70,7 +70,7 @@ impl InputState {
         let modified = found.modified().ok();
         let modified = modified.and_then(|t| t.duration_since(UNIX_EPOCH).ok());
         Ok(Self {
-            path: path.clone(),
+            path: path.display().to_string(),
             size: found.len(),
             modified: modified.map_or(0, |d| d.as_nanos()),
         })
@@ -153,14 +153,14 @@ impl Checkpoint {
             return differs("the model", &self.model_id, &now.model_id);
         }
         let paths = |c: &Self| {
-            let names = c.inputs.iter().map(|i| i.path.display().to_string());
+            let names = c.inputs.iter().map(|i| i.path.as_str());
             names.collect::<Vec<_>>().join(" ")
         };
         if paths(self) != paths(now) {
             return differs("the input", &paths(self), &paths(now));
         }
         for (then, now) in self.inputs.iter().zip(&now.inputs) {
-            let name = now.path.display();
+            let name = &now.path;
             if then.size != now.size {
                 let what = format!("the size of `{name}`");
                 return differs(&what, &then.size.to_string(), &now.size.to_string());

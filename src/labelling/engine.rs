@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::readers::compression::Compression;
 use crate::readers::{Batch, Format, Input, Origin, json};
 use crate::writers::OutputFormat;
-use crate::writers::target::{Destination, Target};
+use crate::writers::target::{Destination, Target, are_same};
 
 /// Batches that a thread may be ahead of the output, for each thread.
 const AHEAD: u64 = 2;
@@ -42,6 +42,8 @@ pub struct Job<'a> {
     output: OutputFormat,
     compression: Compression,
     first: Option<(Input, Plan)>,
+    /// Later inputs that can be read only once, and were opened to look at their columns.
+    streams: BTreeMap<usize, Input>,
     all: Option<Vec<String>>,
     holdings: Option<Holdings>,
 }
@@ -83,12 +85,14 @@ impl<'a> Job<'a> {
             output: OutputFormat::JsonLines,
             compression: Compression::None,
             first: None,
+            streams: BTreeMap::new(),
             all: None,
             holdings: None,
         };
         job.check_places()?;
         let mut input = job.open(0)?;
         job.settle_output(input.format)?;
+        job.destination = job.destination.followed();
         job.all = job.all_columns(&input)?;
         let plan = job.plan(&mut input)?;
         job.first = Some((input, plan));
@@ -133,7 +137,10 @@ impl<'a> Job<'a> {
         Ok(out)
     }
 
-    fn open(&self, index: usize) -> Result<Input> {
+    fn open(&mut self, index: usize) -> Result<Input> {
+        if let Some(opened) = self.streams.remove(&index) {
+            return Ok(opened);
+        }
         let read = Arc::clone(&self.progress.read);
         Input::open(&self.origins[index], &self.options.read, &read)
     }
@@ -200,7 +207,7 @@ impl<'a> Job<'a> {
             };
             for origin in &self.origins {
                 if let Origin::File(input) = origin
-                    && same_file::is_same_file(path, input).unwrap_or(false)
+                    && are_same(path, input)
                 {
                     return Err(Error::Data {
                         origin: output.name(),
@@ -210,8 +217,6 @@ impl<'a> Job<'a> {
                 }
             }
         }
-        let same =
-            |a: &PathBuf, b: &PathBuf| a == b || same_file::is_same_file(a, b).unwrap_or(false);
         let output = self.destination.file();
         let rejects = self.options.rejects.as_ref();
         let report = self.options.report.as_ref().and_then(Destination::file);
@@ -221,7 +226,7 @@ impl<'a> Job<'a> {
             (rejects, report, "the report"),
         ] {
             if let (Some(one), Some(other)) = (one, other)
-                && same(one, other)
+                && are_same(one, other)
             {
                 return Err(Error::Data {
                     origin: one.display().to_string(),
@@ -235,7 +240,7 @@ impl<'a> Job<'a> {
 
     /// The columns of an output that must hold more than those of its first input: of all
     /// inputs that are united, and of JSON keys that only later rows have.
-    fn all_columns(&self, first: &Input) -> Result<Option<Vec<String>>> {
+    fn all_columns(&mut self, first: &Input) -> Result<Option<Vec<String>>> {
         let by_keys = self.output != OutputFormat::JsonLines;
         let mut all = self.keys(first, 0, by_keys)?;
         let mut grown = all.len() > first.columns.len();
@@ -243,11 +248,15 @@ impl<'a> Job<'a> {
             let input = self.open(index)?;
             let columns = self.keys(&input, index, by_keys)?;
             let objects = is_objects(input.format) && is_objects(first.format);
-            if columns == all || (objects && !by_keys) {
-                continue;
-            }
-            if !self.options.union && !objects {
+            let agree = columns == all || (objects && !by_keys);
+            if !agree && !self.options.union && !objects {
                 return Err(disagreement(first, &input));
+            }
+            if self.origins[index].is_stream() {
+                self.streams.insert(index, input);
+            }
+            if agree {
+                continue;
             }
             grown = true;
             for column in columns {
@@ -274,7 +283,7 @@ impl<'a> Job<'a> {
         if !is_objects(input.format)
             || !whole
             || self.options.only
-            || self.origins[index] == Origin::Stdin
+            || self.origins[index].is_stream()
         {
             return Ok(keys);
         }
@@ -323,8 +332,8 @@ impl<'a> Job<'a> {
             }
             Destination::File(_) => {}
         }
-        if self.origins.contains(&Origin::Stdin) {
-            return refuse("an input is standard input");
+        if let Some(stream) = self.origins.iter().find(|o| o.is_stream()) {
+            return refuse(&format!("{} can be read only once", stream.name()));
         }
         if self.output == OutputFormat::Parquet {
             return refuse("this output is Parquet");
@@ -416,7 +425,11 @@ impl<'a> Job<'a> {
         let work = || team.work(&feeder, &ordered, &turn);
         std::thread::scope(|scope| {
             for _ in 1..threads {
-                scope.spawn(work);
+                let thread = std::thread::Builder::new().spawn_scoped(scope, work);
+                // Where the system gives no more threads, those that there are do the work.
+                if thread.is_err() {
+                    break;
+                }
             }
             work();
         });
@@ -436,14 +449,14 @@ impl<'a> Job<'a> {
                 Some((input, _)),
             ) => {
                 matches!(input.format, Format::Delimited(_) | Format::JsonLines)
-                    && !self.origins.contains(&Origin::Stdin)
+                    && !self.origins.iter().any(Origin::is_stream)
             }
             _ => false,
         };
         let mut target = Target::open(&self.destination)?;
         let mut opened = || {
             let rejects = self.options.rejects.clone().map(Destination::File);
-            let mut rejects = rejects.map(|d| Target::open(&d)).transpose()?;
+            let mut rejects = rejects.map(|d| Target::open(&d.followed())).transpose()?;
             let (state, checkpoint) = self.state(resumable && target.is_file())?;
             target.keep(state.output)?;
             if let Some(rejects) = &mut rejects {
@@ -779,12 +792,14 @@ impl Sink {
         ];
         let (state, path) = (self.state.clone(), path.clone());
         self.await_saving()?;
-        self.saving = Some(std::thread::spawn(move || {
+        let save = move || {
             for part in parts.iter().flatten() {
                 part.sync()?;
             }
             state.save(&path)
-        }));
+        };
+        // Without a thread for this one, the checkpoint before stays, which is as true.
+        self.saving = std::thread::Builder::new().spawn(save).ok();
         self.saved = Some(Instant::now());
         Ok(())
     }
@@ -885,10 +900,9 @@ impl Sink {
 /// Where an interrupted job can go on, if it can.
 #[must_use]
 pub fn interrupted_at(destination: &Destination) -> Option<(PathBuf, bool)> {
+    let destination = destination.followed();
     let partial = destination.partial()?;
-    let Destination::File(path) = destination else {
-        return None;
-    };
+    let path = destination.file()?;
     partial
         .exists()
         .then(|| (partial, super::checkpoint::path_of(path).exists()))

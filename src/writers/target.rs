@@ -43,6 +43,46 @@ impl Destination {
             Self::File(path) => Some(beside(path, ".partial")),
         }
     }
+
+    /// The same, or the file that a link leads to, so that it is replaced and not the link.
+    #[must_use]
+    pub fn followed(&self) -> Self {
+        match self {
+            Self::Stdout => Self::Stdout,
+            Self::File(path) => Self::File(followed(path)),
+        }
+    }
+}
+
+/// Where a link leads in the end, whether or not there is a file. Devices and pipes keep the
+/// name that they were given, for what leads to them may lead nowhere else.
+fn followed(path: &Path) -> PathBuf {
+    /// As many as Linux follows.
+    const LINKS: usize = 40;
+    let mut path = path.to_owned();
+    if is_special(&path) {
+        return path;
+    }
+    for _ in 0..LINKS {
+        let Ok(to) = std::fs::read_link(&path) else {
+            break;
+        };
+        path = path.parent().unwrap_or(Path::new("")).join(to);
+    }
+    path
+}
+
+/// Whether there is something that is no file: a device, a pipe, a directory.
+fn is_special(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| !found.is_file())
+}
+
+/// Whether two names lead to one file. Pipes are not looked into: opening one waits for
+/// whoever is to stand at its other end.
+#[must_use]
+pub fn are_same(one: &Path, other: &Path) -> bool {
+    one == other
+        || one.is_file() && other.is_file() && same_file::is_same_file(one, other).unwrap_or(false)
 }
 
 /// A name beside a file's own.
@@ -54,13 +94,17 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Writes a small file under another name beside its own and renames it, so that no half file
-/// ever carries the name.
+/// ever carries the name. A device or a pipe is written to as it stands.
 ///
 /// # Errors
 /// Whatever writing or renaming met; nothing is left beside the name then.
 pub fn write_whole(path: &Path, suffix: &str, bytes: &[u8]) -> io::Result<()> {
-    let new = beside(path, suffix);
-    let written = std::fs::write(&new, bytes).and_then(|()| std::fs::rename(&new, path));
+    if is_special(path) {
+        return std::fs::write(path, bytes);
+    }
+    let path = followed(path);
+    let new = beside(&path, suffix);
+    let written = std::fs::write(&new, bytes).and_then(|()| std::fs::rename(&new, &path));
     if written.is_err() {
         // What could not be finished is no use to anybody.
         let _ = std::fs::remove_file(&new);
