@@ -124,7 +124,7 @@ pub fn inputs(path: &Path) -> Result<Vec<(Origin, PathBuf)>> {
         let name = path.file_name().unwrap_or(path.as_os_str());
         return Ok(vec![(Origin::of(path), PathBuf::from(name))]);
     }
-    let parts = parts_of(path)?;
+    let parts = parts_of(path, &mut Vec::new())?;
     if parts.is_empty() {
         let reason = "the directory holds no files of postings".to_owned();
         return Err(data(&path.display().to_string(), None, reason));
@@ -132,12 +132,18 @@ pub fn inputs(path: &Path) -> Result<Vec<(Origin, PathBuf)>> {
     Ok(parts)
 }
 
-fn parts_of(directory: &Path) -> Result<Vec<(Origin, PathBuf)>> {
+/// Those of a directory in the directories `around` it, which a link may lead back to.
+fn parts_of(directory: &Path, around: &mut Vec<PathBuf>) -> Result<Vec<(Origin, PathBuf)>> {
     let io = |source| Error::Io {
         action: "read",
         path: directory.to_owned(),
         source,
     };
+    let real = directory.canonicalize().map_err(io)?;
+    if around.contains(&real) {
+        return Ok(Vec::new());
+    }
+    around.push(real);
     let mut entries = std::fs::read_dir(directory)
         .map_err(io)?
         .map(|entry| entry.map(|e| e.path()))
@@ -155,12 +161,17 @@ fn parts_of(directory: &Path) -> Result<Vec<(Origin, PathBuf)>> {
             continue;
         }
         if path.is_dir() {
-            let inner = parts_of(&path)?;
+            let inner = parts_of(&path, around)?;
             parts.extend(inner.into_iter().map(|(o, p)| (o, name.join(p))));
-        } else {
-            parts.push((Origin::File(path), name));
+            continue;
+        }
+        let part = Origin::File(path);
+        // A pipe would be waited for.
+        if !part.is_stream() {
+            parts.push((part, name));
         }
     }
+    around.pop();
     Ok(parts)
 }
 

@@ -125,6 +125,27 @@ fn a_link_stays_and_its_file_is_replaced() {
     );
 }
 
+#[test]
+fn a_directory_may_lead_back_to_itself_and_hold_pipes() {
+    let directory = files(&[]);
+    let parts = directory.path().join("parts");
+    std::fs::create_dir_all(parts.join("inner")).unwrap();
+    std::fs::write(parts.join("a.csv"), rows(1)).unwrap();
+    std::fs::write(parts.join("inner/b.csv"), rows(1)).unwrap();
+    symlink(".", parts.join("loop")).unwrap();
+    symlink("..", parts.join("inner/up")).unwrap();
+    symlink("inner", parts.join("twice")).unwrap();
+    pipe(&parts, "pipe");
+    let output = label(directory.path(), &["parts", "-o", "out/", "-q"], b"");
+    assert_eq!(text(&output.stderr), "");
+    assert_eq!(
+        names(&directory.path().join("out")),
+        ["a.csv", "inner", "twice"]
+    );
+    let inner = label(directory.path(), &["parts", "-q"], b"");
+    assert_eq!(text(&inner.stdout).lines().count(), 4);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_name_need_not_be_text() {

@@ -513,3 +513,207 @@ fn base_rates_change_the_answer() {
         "error: --prior: MLE, MLOps, Other is missing; give a share for every label\n"
     );
 }
+
+/// Every second of the shipped postings, with what a reader of their text would add.
+fn read_postings() -> TempDir {
+    let mut reader = csv::Reader::from_path(POSTINGS).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let mut writer = csv::Writer::from_path(directory.path().join("data.csv")).unwrap();
+    let added = ["confidence", "label_from"];
+    let header = reader.headers().unwrap().clone();
+    writer.write_record(header.iter().chain(added)).unwrap();
+    for (n, record) in reader.records().map(Result::unwrap).enumerate() {
+        let from = if n % 8 == 0 { "title" } else { "reading" };
+        if n % 2 == 0 {
+            let added = [["1", "2", "3"][n / 2 % 3], from];
+            writer.write_record(record.iter().chain(added)).unwrap();
+        }
+    }
+    writer.flush().unwrap();
+    directory
+}
+
+#[test]
+fn settings_are_chosen_one_after_the_other() {
+    let directory = read_postings();
+    let train = ["train", "data.csv", "-o", "my.model", "--metrics", "m.json"];
+    let output = rolecall(directory.path(), &train);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let metrics = std::fs::read(directory.path().join("m.json")).unwrap();
+    let metrics: Value = serde_json::from_slice(&metrics).unwrap();
+    let mut tried: Vec<(String, u64)> = Vec::new();
+    for trial in metrics["trials"].as_array().unwrap() {
+        let what = trial["what"].as_str().unwrap().to_owned();
+        if tried.last().is_none_or(|(last, _)| *last != what) {
+            tried.push((what, 0));
+        }
+        tried.last_mut().unwrap().1 += u64::from(trial["taken"].as_bool().unwrap());
+    }
+    let expected = [
+        "row weights",
+        "penalty of words",
+        "vocabulary",
+        "penalty of skills",
+        "skill weight",
+        "penalty of title words",
+        "title vocabulary",
+        "penalty of title skills",
+        "title skill weight",
+    ];
+    assert_eq!(tried, expected.map(|what| (what.to_owned(), 1)));
+}
+
+#[test]
+fn two_models_are_told_apart() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(
+        directory.path().join("data.csv"),
+        rows(&[("DS", 12), ("MLE", 12), ("Nurse", 12)]),
+    )
+    .unwrap();
+    let train = ["train", "data.csv", "-o", "my.model", "--fixed"];
+    let output = rolecall(directory.path(), &train);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains(
+            "not compared, its labels are DS, MLE, MLOps, Other; --map gives labels other names\n"
+        ),
+        "{}",
+        text(&output.stderr)
+    );
+    let diff = [
+        "model", "diff", "embedded", "my.model", POSTINGS, "--limit", "3",
+    ];
+    let output = rolecall(directory.path(), &diff);
+    let page = text(&output.stdout);
+    let lines: Vec<&str> = page.lines().collect();
+    assert_eq!(lines[1], "labels DS, MLE, MLOps, Other → DS, MLE, Nurse");
+    let moved = lines
+        .iter()
+        .position(|l| l.contains(" features moved, "))
+        .unwrap();
+    assert!(
+        lines[moved].ends_with(" only in the new; weights for DS, MLE:"),
+        "{page}"
+    );
+    assert_eq!(lines[moved + 4], "");
+    assert!(
+        lines[moved + 5].ends_with(" of 132 postings get another label"),
+        "{page}"
+    );
+    assert_eq!(lines.len(), moved + 9, "{page}");
+}
+
+#[test]
+fn a_model_audits_what_it_has_not_seen() {
+    let directory = trained();
+    let check = |options: &[&str], judged: &str| {
+        let audit = ["audit", POSTINGS, "--model", "my.model", "--limit", "0"];
+        let output = rolecall(directory.path(), &[&audit[..], options].concat());
+        let said = text(&output.stderr);
+        let said: Vec<&str> = said.lines().skip(1).collect();
+        assert!(said.join("\n").starts_with(judged), "{said:?}");
+        assert_eq!(
+            text(&output.stdout),
+            "place,id,title,label,suggested,probability_of_label,probability_of_suggested,contradicted_by\n"
+        );
+    };
+    check(
+        &[],
+        "132 rows left out: the model was trained on them\n0 rows judged by model ",
+    );
+    check(&["--include-seen"], "132 rows judged by model ");
+}
+
+#[test]
+fn base_rates_are_estimated_from_a_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let posting = concat!(env!("CARGO_MANIFEST_DIR"), "/datasets/ad.txt");
+    let estimate = |options: &[&str]| {
+        let arguments = [
+            &["classify", "--json", posting, "--prior-from", POSTINGS],
+            options,
+        ]
+        .concat();
+        let output = rolecall(directory.path(), &arguments);
+        assert_eq!(output.status.code(), Some(0));
+        let said = text(&output.stderr);
+        let shares = said
+            .strip_prefix("base rates estimated from 132 postings: --prior DS=")
+            .unwrap_or_else(|| panic!("{said}"))
+            .to_owned();
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (shares, answer["probabilities"]["MLOps"].as_f64().unwrap())
+    };
+    let (shares, with_title) = estimate(&[]);
+    let (others, without) = estimate(&["--ignore-title"]);
+    assert!(shares != others && with_title != without);
+}
+
+const LEXICON: &str = r#"
+version = 7
+# Kept as it stands.
+[[skill]]
+name = "Python"
+group = "language"
+spellings = ["Python"]
+
+[[skill]]
+name = "Cobol"
+group = "language"
+spellings = ["Cobol"]
+"#;
+
+#[test]
+fn a_lexicon_of_ones_own_is_listed_counted_and_learnt_from() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("my.toml");
+    std::fs::write(&path, LEXICON).unwrap();
+    let output = rolecall(
+        directory.path(),
+        &["skills", "--lexicon", "my.toml", "--count", POSTINGS],
+    );
+    assert_eq!(
+        text(&output.stderr),
+        "2 entries counted, 1 of them never found\n"
+    );
+    let counted = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        counted.contains("# Kept as it stands.") && counted.contains("postings = 0"),
+        "{counted}"
+    );
+    let output = rolecall(
+        directory.path(),
+        &["skills", "--lexicon", "my.toml", "--json"],
+    );
+    let listed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(listed[1]["name"], "Cobol");
+    assert_eq!(listed[1]["postings"], 0);
+    assert!(listed[0]["postings"].as_u64().unwrap() > 10);
+    let output = rolecall(directory.path(), &["skills"]);
+    assert!(text(&output.stdout).lines().count() > 1000);
+    let train = |flag: &str, lexicon: &str| {
+        std::fs::write(&path, lexicon).unwrap();
+        let output = rolecall(
+            directory.path(),
+            &["train", POSTINGS, "--dry-run", flag, "my.toml"],
+        );
+        (text(&output.stderr), output.status.code())
+    };
+    for flag in ["--lexicon", "--skills"] {
+        let (said, code) = train(flag, "version = ");
+        assert!(said.contains("error: lexicon `my.toml`: "), "{said}");
+        assert_eq!(code, Some(2));
+    }
+    assert_eq!(train("--lexicon", LEXICON).1, Some(0));
+    assert_eq!(
+        train("--skills", &LEXICON.replace("Python", "Pascal")).1,
+        Some(0)
+    );
+    let (said, code) = train("--skills", LEXICON);
+    assert_eq!(
+        said.lines().last(),
+        Some("error: lexicon `my.toml`: two entries are named `Python`; merge them")
+    );
+    assert_eq!(code, Some(2));
+}

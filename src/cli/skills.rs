@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use unicode_width::UnicodeWidthStr;
 
-use super::{Failure, Outcome, name_of, output, read_input, warn};
+use super::{Outcome, name_of, output, read_input, warn, write_whole};
 use crate::ad::Ad;
 use crate::skills::{Lexicon, Skill};
 use crate::text::Text;
@@ -39,14 +39,14 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Outcome {
     let lexicon = lexicon(arguments)?;
-    match (&arguments.file, &arguments.count) {
-        (Some(file), _) => {
+    match (&arguments.file, &arguments.count, &arguments.lexicon) {
+        (Some(file), ..) => {
             let ad = Ad::read(&read_input(file, arguments.max_bytes)?, &name_of(file))?;
             ad.warnings.iter().for_each(|warning| warn(warning));
             print_found(&found_in(&lexicon, &ad), arguments.json)
         }
-        (None, Some(data)) => count(&lexicon, data, arguments),
-        (None, None) => print_lexicon(&lexicon, arguments.json),
+        (None, Some(data), Some(path)) => count(&lexicon, data, path),
+        _ => print_lexicon(&lexicon, arguments.json),
     }
 }
 
@@ -182,7 +182,7 @@ fn print_table<const N: usize>(
 }
 
 /// Writes into the lexicon file in how many postings each entry is found.
-fn count(lexicon: &Lexicon, data: &Path, arguments: &Arguments) -> Outcome {
+fn count(lexicon: &Lexicon, data: &Path, path: &Path) -> Outcome {
     let mut counts = vec![0_i64; lexicon.skills().len()];
     for example in dataset::read_unlabelled(data)? {
         let text = Text::new(&example.description);
@@ -191,10 +191,6 @@ fn count(lexicon: &Lexicon, data: &Path, arguments: &Arguments) -> Outcome {
             .chunk_by(|a, b| a.0 == b.0)
             .for_each(|run| counts[run[0].0 as usize] += 1);
     }
-    let path = arguments
-        .lexicon
-        .as_ref()
-        .ok_or_else(|| Failure::Usage("--count needs --lexicon".to_owned()))?;
     let wrong = |reason: String| crate::Error::Lexicon {
         origin: name_of(path),
         reason,
@@ -210,11 +206,7 @@ fn count(lexicon: &Lexicon, data: &Path, arguments: &Arguments) -> Outcome {
         entry["postings"] = toml_edit::value(*count);
     }
     let never = counts.iter().filter(|n| **n == 0).count();
-    std::fs::write(path, document.to_string()).map_err(|source| crate::Error::Io {
-        action: "write",
-        path: path.clone(),
-        source,
-    })?;
+    write_whole(path, document.to_string().as_bytes())?;
     tell!(
         "{} entries counted, {never} of them never found",
         counts.len()
