@@ -284,10 +284,8 @@ fn parse_leniently(script: &str) -> serde_json::Result<Value> {
         .strip_prefix("<![CDATA[")
         .unwrap_or(script);
     let script = script
-        .trim_end_matches("//")
-        .trim_end()
         .strip_suffix("]]>")
-        .unwrap_or(script);
+        .map_or(script, |script| script.trim_end().trim_end_matches("//"));
     serde_json::from_str(&script.replace(|c: char| c.is_control(), " "))
 }
 
@@ -430,10 +428,38 @@ mod tests {
 
     #[test]
     fn utf_16_is_read_by_its_mark() {
-        let bytes: Vec<u8> = "\u{feff}Naïve Bayes"
-            .encode_utf16()
-            .flat_map(u16::to_le_bytes)
-            .collect();
-        assert_eq!(Ad::read(&bytes, "x").unwrap().description, "Naïve Bayes");
+        for to_bytes in [u16::to_le_bytes, u16::to_be_bytes] {
+            let bytes = |text: &str| -> Vec<u8> {
+                let units = text.encode_utf16();
+                units.flat_map(to_bytes).collect()
+            };
+            let ad = Ad::read(&bytes("\u{feff}Naïve Bayes"), "x").unwrap();
+            assert_eq!(ad.description, "Naïve Bayes");
+            check_refused(&bytes("\u{feff}a\0b"), NO_TEXT);
+        }
+    }
+
+    #[test]
+    fn a_posting_is_found_however_it_is_wrapped() {
+        let graph = r#"{"@graph":[{"@type":["Thing","schema:JobPosting"],"title":["ML","Engineer"],
+            "description":["Rank","and test"],"skills":7},{"@type":"JobPosting","title":"Nurse"}]}"#;
+        let page = format!(
+            "<html><script type='application/ld+json'>{{broken</script>\
+             <script type='Application/LD+JSON; charset=utf-8'>//<![CDATA[\n{graph}\n//]]></script>\
+             <script>let x;</script></html>"
+        );
+        for input in [graph, &page] {
+            let ad = Ad::read(input.as_bytes(), "x").unwrap();
+            assert_eq!(ad.title.as_deref(), Some("ML Engineer"));
+            assert_eq!(ad.description, "Rank\nand test");
+            assert_eq!(
+                ad.warnings,
+                ["2 postings found, the first is shown; `rolecall label` takes them all"]
+            );
+        }
+        check_refused(
+            br#"{"@type":"JobPosting"}"#,
+            "a JobPosting without title and description",
+        );
     }
 }

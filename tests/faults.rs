@@ -309,6 +309,25 @@ fn an_interrupted_labelling_stops_cleanly_and_goes_on() {
 }
 
 #[test]
+fn a_second_interruption_stops_at_once() {
+    let directory = files(&[]);
+    let mut child = rolecall(directory.path(), &["label", "-"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let input = child.stdin.take().unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let begun = Instant::now();
+    while child.try_wait().unwrap().is_none() && begun.elapsed() < Duration::from_secs(10) {
+        signal(&child, Signal::INT);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    drop(input);
+}
+
+#[test]
 fn a_wait_for_input_can_be_interrupted() {
     let directory = files(&[]);
     for arguments in [

@@ -867,6 +867,71 @@ fn a_resumption_refuses_what_has_changed() {
 }
 
 #[test]
+fn a_checkpoint_that_does_not_fit_is_refused() {
+    let input = pack(large().as_bytes());
+    let directory = files(&[("in.csv.gz", &input[..input.len() - 100])]);
+    let arguments = ["in.csv.gz", "-o", "out.csv", "-q", "--resume"];
+    label(directory.path(), &arguments, b"");
+    let path = directory.path().join("out.csv.checkpoint");
+    let checkpoint: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let refused = |bytes: &[u8], what: &str| {
+        std::fs::write(&path, bytes).unwrap();
+        let output = label(directory.path(), &arguments, b"");
+        let said = text(&output.stderr);
+        assert!(
+            said.starts_with(&format!("error: {what}"))
+                && said.ends_with("start again without --resume\n"),
+            "{said}"
+        );
+        assert_eq!(output.status.code(), Some(2));
+        assert!(!directory.path().join("out.csv").exists());
+    };
+    for (pointer, value, what) in [
+        (
+            "/version",
+            serde_json::json!("0.0.1"),
+            "rolecall's version was `0.0.1` when the labelling began and is `",
+        ),
+        (
+            "/model_id",
+            serde_json::json!("x"),
+            "the model was `x` when the labelling began and is `",
+        ),
+        (
+            "/inputs/0/path",
+            serde_json::json!("y"),
+            "the input was `y` when the labelling began and is `in.csv.gz` now",
+        ),
+        (
+            "/inputs/0/modified",
+            serde_json::json!(1_500_000_000),
+            "the time of the last change of `in.csv.gz` was `1.500` when",
+        ),
+    ] {
+        let mut other = checkpoint.clone();
+        *other.pointer_mut(pointer).unwrap() = value;
+        refused(
+            other.to_string().as_bytes(),
+            &format!("`out.csv.checkpoint`: {what}"),
+        );
+    }
+    let mut other = checkpoint.clone();
+    other["output"] = serde_json::json!(1_u64 << 40);
+    refused(
+        other.to_string().as_bytes(),
+        "`out.csv`: its unfinished part `out.csv.partial` has ",
+    );
+    let whole = checkpoint.to_string();
+    for length in [0, whole.len() / 2, whole.len() - 1] {
+        refused(
+            &whole.as_bytes()[..length],
+            "`out.csv.checkpoint`: the checkpoint is damaged (",
+        );
+    }
+}
+
+#[test]
 fn threads_do_not_change_the_output() {
     let directory = files(&[("in.csv", large().as_bytes())]);
     for threads in ["1", "2", "5"] {

@@ -93,6 +93,69 @@ fn a_row_may_not_be_too_large() {
 }
 
 #[test]
+fn a_row_of_many_parts_is_kept_in_every_format() {
+    let gigantic = "x \\\"y\\\" ".repeat(400_000);
+    let object = |n: u32, text: &str| format!("{{\"id\":{n},\"description\":\"{text}\"}}\n");
+    let lines = object(1, DS) + &object(2, &gigantic) + &object(3, DS);
+    let feed = format!("[{}]", lines.trim_end().replace("}\n", "},"));
+    let said = "the record has more than 1 MB (--max-row) and is not labelled";
+    for (name, input) in [("in.jsonl", &lines), ("in.json", &feed)] {
+        let line = if name == "in.json" { 1 } else { 2 };
+        let message = format!(
+            "warning: 1 rows could not be labelled; the first, `{name}`, line {line}: {said}\n"
+        );
+        let flags = ["--max-row", "1M"];
+        let rows = check(name, input.as_bytes(), &flags, 1, &message);
+        let rows: Vec<serde_json::Value> = rows
+            .iter()
+            .map(|row| serde_json::from_str(row).unwrap())
+            .collect();
+        assert_eq!(rows.len(), 3);
+        assert_eq!(rows[1]["role_raw"], object(2, &gigantic).trim_end());
+        assert_eq!(rows[1]["role_status"], format!("error: {said}"));
+        assert_eq!(rows[2]["id"], 3);
+        // What has no place in a table stands behind the error.
+        let flags = ["--max-row", "1M", "--format", "csv"];
+        let table = check(name, input.as_bytes(), &flags, 1, &message).join("\n");
+        let mut table = csv::Reader::from_reader(table.as_bytes());
+        let rows: Vec<csv::StringRecord> = table.records().map(Result::unwrap).collect();
+        assert_eq!(rows.len(), 3);
+        assert!(rows[1][11].starts_with(&format!("error: {said}; its text: ")));
+        assert_eq!(&rows[2][0], "3");
+    }
+    let whole = check(
+        "in.jsonl",
+        lines.as_bytes(),
+        &["--max-row", "8M", "--only"],
+        0,
+        "",
+    );
+    assert_eq!(whole.len(), 3);
+    let input = format!("{HEADER}\n1,a,{DS}\n2,b,{gigantic}\n3,c,{DS}\n");
+    let answered = label(
+        &std::env::temp_dir(),
+        &["-", "--unbuffered", "--max-row", "1M"],
+        input.as_bytes(),
+    );
+    assert_eq!(text(&answered.stdout).lines().count(), 4);
+    #[cfg(feature = "parquet")]
+    {
+        let directory = files(&[("in.csv", input.as_bytes())]);
+        let arguments = ["in.csv", "--max-row", "1M", "-q", "-o", "out.parquet"];
+        assert_eq!(
+            label(directory.path(), &arguments, b"").status.code(),
+            Some(1)
+        );
+        let output = label(
+            directory.path(),
+            &["out.parquet", "-q", "--prefix", "b_"],
+            b"",
+        );
+        assert_eq!(text(&output.stdout).lines().count(), 3);
+    }
+}
+
+#[test]
 fn a_field_may_not_be_too_large() {
     let input = format!("{HEADER}\n1,a,{DS}\n2,b,{}\n", "x ".repeat(600));
     let rows = check(

@@ -543,7 +543,7 @@ fn with_remains(error: &Error, destination: &Destination) -> String {
     // this one's to speak of.
     let says_all = match error {
         Error::Busy { .. } => true,
-        Error::Data { origin, .. } => origin.ends_with(".checkpoint"),
+        Error::Data { reason, .. } => reason.ends_with("without --resume"),
         _ => false,
     };
     if says_all {

@@ -298,6 +298,7 @@ impl Chunker {
                 continue;
             }
             if chunk.bytes.len() >= self.largest() {
+                self.skip_separator(&mut chunk.bytes);
                 self.oversize = Some(Oversize {
                     quotes: Quotes::default(),
                     nesting: json::Nesting::default(),
@@ -311,6 +312,16 @@ impl Chunker {
                 });
             }
             target = (chunk.bytes.len() * 2).clamp(CHUNK, self.largest());
+        }
+    }
+
+    /// Takes off what stands before an element and is no part of it.
+    fn skip_separator(&mut self, bytes: &mut Vec<u8>) {
+        if let Framing::Elements { .. } | Framing::Values = self.framing {
+            let is_between = |b: &&u8| b.is_ascii_whitespace() || **b == b',';
+            let length = bytes.iter().take_while(is_between).count();
+            self.position = self.position.after(&bytes[..length], 0);
+            bytes.drain(..length);
         }
     }
 

@@ -331,3 +331,63 @@ impl Iterator for Records {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened(name: &str, bytes: &[u8], text: Option<&str>) -> Records {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let wishes = Wishes {
+            text: text.map(str::to_owned),
+            ..Wishes::default()
+        };
+        Records::open(&path, &ReadOptions::default(), &wishes).unwrap()
+    }
+
+    #[test]
+    fn values_are_found_by_name() {
+        let input = b"Job Title,description,Label\nNurse,\"You care,\nalways\",x\nCook,You cook\n";
+        let mut records = opened("in.csv", input, None);
+        assert_eq!(records.chosen().text.len(), 1);
+        let first = records.next().unwrap().unwrap();
+        assert_eq!((first.title.as_str(), first.line), ("Nurse", 2));
+        assert_eq!(first.text, "You care,\nalways");
+        assert_eq!(first.get("job_title"), Some("Nurse"));
+        assert_eq!((first.get("label"), first.get("none")), (Some("x"), None));
+        assert_eq!((first.value(2), first.value(9)), ("x", ""));
+        let second = records.next().unwrap().unwrap_err().to_string();
+        assert!(
+            second.ends_with("in.csv`, line 4: 2 fields where the header has 3; check the quotes around commas and line breaks"),
+            "{second}"
+        );
+        assert!(records.next().is_none());
+    }
+
+    #[test]
+    fn json_inside_a_column_is_looked_into() {
+        let input = b"id,data\n1,\"{\"\"a\"\":\"\"You care\"\"}\"\n2,\n3,x\n";
+        let mut records = opened("in.csv", input, Some("data.a"));
+        let texts = [records.next(), records.next()].map(|r| r.unwrap().unwrap().text);
+        assert_eq!(texts, ["You care", ""]);
+        assert!(
+            records
+                .next()
+                .unwrap()
+                .unwrap_err()
+                .to_string()
+                .ends_with("line 4: the column `data` holds no JSON to look into")
+        );
+    }
+
+    #[test]
+    fn what_is_no_record_is_an_error_and_reading_goes_on() {
+        let input = b"{\"description\":\"a\"}\nnonsense\n{\"description\":\"\xff\"}\n{\"description\":\"b\"}\n";
+        let read: Vec<String> = opened("in.jsonl", input, None)
+            .map(|r| r.map_or_else(|_| "refused".to_owned(), |r| r.text))
+            .collect();
+        assert_eq!(read, ["a", "refused", "ÿ", "b"]);
+    }
+}
