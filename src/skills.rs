@@ -17,6 +17,7 @@
 //! [`NEAR`] tokens, and never inside one of its `unless` phrases.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -402,7 +403,13 @@ struct Compiler<'a> {
     stems: Stems,
     sequences: Sequences,
     classes: BTreeMap<String, u32>,
+    /// Words of alternatives so far, and sets that were looked into for them.
+    taken: Cell<usize>,
 }
+
+/// Most of them. Sets of sets of sets may stand for any number in a few lines; the shipped
+/// lexicon's come to 24,000.
+const MOST_TAKEN: usize = 1_000_000;
 
 type Sequence = Vec<Word>;
 type Parsed<T> = std::result::Result<T, String>;
@@ -414,7 +421,16 @@ impl<'a> Compiler<'a> {
             stems: Stems::default(),
             sequences: Sequences::default(),
             classes: BTreeMap::new(),
+            taken: Cell::new(0),
         }
+    }
+
+    fn take(&self, n: usize) -> Parsed<()> {
+        self.taken.set(self.taken.get() + n);
+        if self.taken.get() > MOST_TAKEN {
+            return Err("with its sets it comes to more than a million words".to_owned());
+        }
+        Ok(())
     }
 
     fn compile(mut self, source: &str, version: u32, skills: &[Skill]) -> Parsed<Lexicon> {
@@ -560,9 +576,12 @@ impl<'a> Compiler<'a> {
 
     fn alternative(&self, text: &str, into: &mut Vec<Sequence>, depth: usize) -> Parsed<()> {
         let Some(name) = text.strip_prefix('@') else {
-            into.push(self.words(text));
+            let words = self.words(text);
+            self.take(words.len().max(1))?;
+            into.push(words);
             return Ok(());
         };
+        self.take(1)?;
         let members = self
             .sets
             .get(name)
@@ -745,6 +764,61 @@ mod tests {
             n_found += plain::compared(&lexicon, text).len();
         }
         assert!(n_found > 100);
+    }
+
+    #[test]
+    fn sets_that_multiply_are_refused() {
+        let bomb = |members: &str| {
+            let sets: String = (0..8)
+                .map(|n| format!("s{n} = [{}]\n", format!("\"@s{}\",", n + 1).repeat(30)))
+                .collect();
+            let lexicon = format!(
+                "version = 1\n[sets]\n{sets}s8 = [{members}]\n[[skill]]\nname = \"X\"\ngroup = \"g\"\npatterns = [\"@s0 y\"]\n"
+            );
+            Lexicon::parse(&lexicon, "x").unwrap_err().to_string()
+        };
+        for members in ["", "\"a b c\""] {
+            assert_eq!(
+                bomb(members),
+                "lexicon `x`: entry `X`: with its sets it comes to more than a million words"
+            );
+        }
+    }
+
+    #[test]
+    fn entries_that_cannot_be_read_are_refused_by_name() {
+        for (from, to, reason) in [
+            (
+                "name = \"R\"",
+                "name = \" \"",
+                "entry ` ` lacks a name or a group",
+            ),
+            (
+                "spellings = [\"R\"]",
+                "patterns = [\"a ~ !!! ~ b\"]",
+                "entry `R`: `!!!` holds a spelling without letters or digits",
+            ),
+            (
+                "spellings = [\"R\"]",
+                "patterns = [\"a ~\"]",
+                "entry `R`: pattern `a ~` must begin and end with a word",
+            ),
+            (
+                "spellings = [\"R\"]",
+                "patterns = [\"a ~x b\"]",
+                "entry `R`: pattern `a ~x b`: `~x` is no gap; write ~, or ~2 for at most two words (64 are the limit)",
+            ),
+            (
+                "[sets]",
+                "[sets]\nself = [\"@self\"]\nrole_names = [\"@self\"]",
+                "set `self` contains itself",
+            ),
+        ] {
+            let lexicon = SMALL.replace(from, to);
+            assert_ne!(lexicon, SMALL);
+            let message = Lexicon::parse(&lexicon, "x").unwrap_err().to_string();
+            assert_eq!(message, format!("lexicon `x`: {reason}"));
+        }
     }
 
     #[test]

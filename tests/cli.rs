@@ -169,6 +169,21 @@ fn an_ad_that_cannot_be_judged_gets_no_label() {
     assert_eq!(output.status.code(), Some(0));
     let output = rolecall(&["classify"], b"zzz");
     assert!(text(&output.stdout).starts_with("no label: too few words that the model knows;"));
+    let german = "Wir suchen eine Person, die unsere Modelle entwickelt und mit den \
+        Teams der Gesellschaft in ganz Deutschland zusammenarbeitet";
+    let output = rolecall(&["classify"], german.as_bytes());
+    assert!(
+        text(&output.stdout).starts_with("no label: written in `de`, and this model knows en;"),
+        "{}",
+        text(&output.stdout)
+    );
+    let output = rolecall(&["classify", "--title", "Data Scientist"], b"-");
+    assert!(
+        text(&output.stdout)
+            .contains("The description says nothing; this rests on the title alone."),
+        "{}",
+        text(&output.stdout)
+    );
 }
 
 #[test]

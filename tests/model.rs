@@ -138,6 +138,60 @@ fn every_truncation_and_every_changed_byte_is_refused() {
 }
 
 #[test]
+fn numbers_that_no_model_has_are_refused_by_line() {
+    let body = FORMAT_1.splitn(3, '\n').nth(2).unwrap();
+    for (from, to, line, reason) in [
+        (
+            "rows\t20\t20",
+            "rows\t20",
+            19,
+            "not one number of rows a label",
+        ),
+        (
+            "calibration content 0.04979",
+            "calibration content 0",
+            22,
+            "a temperature must be above 0",
+        ),
+        (
+            "shares title\t0.5\t0.5",
+            "shares title\t0\t1",
+            25,
+            "a share must be above 0",
+        ),
+        (
+            "shares title\t0.5\t0.5",
+            "shares title\t0.5\t0.5\nconfusion title\t1\t2\t3",
+            26,
+            "a confusion matrix has other counts",
+        ),
+    ] {
+        assert!(body.contains(from));
+        let forged = resealed(&body.replacen(from, to, 1));
+        let error = Classifier::from_bytes(forged.as_bytes(), "m")
+            .err()
+            .unwrap();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "model `m`, line {line}: {reason}\n  the file is damaged; fetch it again or retrain with `rolecall train`"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_gigantic_file_is_refused_unread() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("m");
+    std::fs::write(&path, FORMAT_1).unwrap();
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_len(300 << 20).unwrap();
+    let error = Classifier::open(&path).err().unwrap().to_string();
+    assert!(error.contains("it is larger than 256 MiB"), "{error}");
+}
+
+#[test]
 fn a_forged_body_is_refused_or_reads_as_it_is_written() {
     let text = small();
     let body = text.splitn(3, '\n').nth(2).unwrap();

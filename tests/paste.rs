@@ -55,6 +55,45 @@ fn at_a_terminal(keys: &[u8]) -> (String, String, Option<i32>) {
 }
 
 #[test]
+fn a_terminal_is_shown_how_far_a_labelling_has_come() {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap();
+    let keyboard = File::options()
+        .write(true)
+        .open(name.to_str().unwrap())
+        .unwrap();
+    let mut screen = File::from(terminal);
+    let shown = std::thread::spawn(move || {
+        let (mut shown, mut piece) = (Vec::new(), [0; 4096]);
+        // The end of a terminal is an error.
+        while let Ok(n @ 1..) = screen.read(&mut piece) {
+            shown.extend_from_slice(&piece[..n]);
+        }
+        String::from_utf8_lossy(&shown).into_owned()
+    });
+    let postings = concat!(env!("CARGO_MANIFEST_DIR"), "/datasets/postings.csv");
+    for input in [postings, "-"] {
+        let status = Command::new(env!("CARGO_BIN_EXE_rolecall"))
+            .args(["label", input])
+            .env("TERM", "xterm")
+            .stdin(File::open(postings).unwrap())
+            .stdout(Stdio::null())
+            .stderr(keyboard.try_clone().unwrap())
+            .status();
+        assert!(status.unwrap().success());
+    }
+    drop(keyboard);
+    let shown = shown.join().unwrap();
+    assert_eq!(shown.matches("132 rows;").count(), 2, "{shown}");
+    assert!(
+        shown.contains(" rows/s  ") && shown.contains(" left"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn a_line_of_100_kilobytes_is_taken_whole() {
     let filler = "we like tea and long walks with our dogs ".repeat(2500);
     assert!(filler.len() > 100_000);

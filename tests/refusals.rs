@@ -178,6 +178,14 @@ fn outputs_that_cannot_be_are_refused() {
             &["feed.xml", "-o", "out.jsonl", "--resume"],
             format!("`out.jsonl`: {resume} this input is an XML feed; leave --resume off"),
         ),
+        (
+            &["a.csv", "--report", "empty"],
+            "empty is a directory; name a file to write the report into".to_owned(),
+        ),
+        (
+            &["a.csv", "-o", "empty/../a.csv"],
+            "`empty/../a.csv`: it is an input too; name another output".to_owned(),
+        ),
         #[cfg(unix)]
         (
             &["a.csv", "-o", "/dev/null", "--resume"],

@@ -717,3 +717,39 @@ fn a_lexicon_of_ones_own_is_listed_counted_and_learnt_from() {
     );
     assert_eq!(code, Some(2));
 }
+
+#[test]
+fn doubtful_data_is_named() {
+    let mut data = rows(&[
+        ("Data Scientist", 14),
+        ("Machine Learning", 14),
+        ("Machine Lerning", 12),
+        ("Nurse", 2),
+    ]);
+    let text_of_both = "the same text in two rows of which one label must be wrong whichever it is";
+    data +=
+        &format!("DS,{text_of_both}\nMachine Learning,{text_of_both}\n,\n,a text without label\n");
+    let directory = with_data(&data);
+    let output = rolecall(
+        directory.path(),
+        &[
+            "train",
+            "data.csv",
+            "data.csv",
+            "--drop-label",
+            "Nurse",
+            "--dry-run",
+        ],
+    );
+    let said = text(&output.stderr);
+    for part in [
+        "rows labelled `Data Scientist` count as DS\n",
+        "are left out\n",
+        "warning: no column of employers, so only near copies are kept together and scores may be a little too good; name one with --group\n",
+        "warning: did Machine Lerning mean Machine Learning? then add --map 'Machine Lerning=Machine Learning'\n",
+        "  data.csv:44 DS, ",
+    ] {
+        assert!(said.contains(part), "`{part}` is not in\n{said}");
+    }
+    assert_eq!(output.status.code(), Some(0));
+}

@@ -38,6 +38,8 @@ pub struct Plan {
     pub about: Option<About>,
     /// How the output is packed.
     pub compression: Compression,
+    /// Only the id is kept of the original columns.
+    pub only: bool,
     /// The types of a Parquet input.
     #[cfg(feature = "parquet")]
     pub schema: Option<arrow_schema::SchemaRef>,
@@ -101,6 +103,7 @@ impl Plan {
             appended: Appended::new(classifier, &options.prefix, options.explain.is_some()),
             about: None,
             compression,
+            only: options.only,
             #[cfg(feature = "parquet")]
             schema: input.schema(),
         };
@@ -392,16 +395,14 @@ impl Plan {
     /// Finds a key that the verdict needs for itself, or one that no column is kept for.
     pub(super) fn check_names(&self, members: &Members) -> std::result::Result<(), String> {
         if self.output != OutputFormat::JsonLines {
-            let unknown = members
-                .iter()
-                .find(|(key, _)| !self.columns.iter().any(|c| c == key));
-            return match (&self.layout, unknown) {
-                (Layout::Columns(kept), Some((key, value))) if kept.len() > 1 => Err(format!(
+            let is_known = |key: &str| self.only || self.columns.iter().any(|c| c == key);
+            let unknown = members.iter().find(|(key, _)| !is_known(key));
+            return unknown.map_or(Ok(()), |(key, value)| {
+                Err(format!(
                     "the key `{key}` does not occur in the first rows, from which the columns were taken; its value: {}",
                     value.get()
-                )),
-                _ => Ok(()),
-            };
+                ))
+            });
         }
         let dropped: &[String] = match &self.layout {
             Layout::Verbatim => &[],

@@ -193,6 +193,30 @@ mod tests {
     }
 
     #[test]
+    fn a_decoder_keeps_within_its_memory() {
+        let limits = Limits {
+            decoder: 1 << 20,
+            ..Limits::default()
+        };
+        let text = b"some text ".repeat(400_000);
+        for (compression, advice) in [
+            (
+                Compression::Zstd,
+                "the zstd window is larger than 1 MB (written with --long or --ultra); raise --max-memory, or unpack it first with `zstd -d --long=31`",
+            ),
+            (
+                Compression::Xz,
+                "the xz dictionary needs more than 1 MB of memory (written with level 9); raise --max-memory, or unpack it first with `xz -d`",
+            ),
+        ] {
+            let file = io::Cursor::new(compression.pack(&text).unwrap());
+            let mut decoder = compression.decoder(file, &limits).unwrap();
+            let error = decoder.read_to_end(&mut Vec::new()).unwrap_err();
+            assert_eq!(compression.explain(&error, &limits), advice);
+        }
+    }
+
+    #[test]
     fn a_stream_cut_anywhere_is_an_error_and_says_so() {
         for compression in &ALL[1..] {
             let file = compression.pack(&b"some text ".repeat(500)).unwrap();
