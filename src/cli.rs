@@ -371,8 +371,18 @@ fn name_of(path: &Path) -> String {
     }
 }
 
-/// Refuses a file that could not be written when the work is done.
-fn check_place(path: &Path, what: &str) -> Outcome {
+/// Refuses a file that could not be written when the work is done, or only over one of those
+/// that are `taken`.
+fn check_place(path: &Path, what: &str, taken: &[&Path]) -> Outcome {
+    if path == Path::new("-") {
+        return Ok(());
+    }
+    if taken.iter().any(|other| target::are_same(path, other)) {
+        return Err(Failure::Usage(format!(
+            "{} is an input or another output; name a file of its own to write {what} into",
+            path.display()
+        )));
+    }
     if let Some(directory) = path.parent()
         && !directory.as_os_str().is_empty()
         && !directory.is_dir()

@@ -459,7 +459,10 @@ fn the_page_goes_to_a_file_or_to_standard_output() {
     check_refused(
         &["classify", "--html", &nowhere],
         AD.as_bytes(),
-        &format!("cannot write `{nowhere}`: No such file or directory (os error 2)"),
+        &format!(
+            "there is no directory {} to write the page into; create it first",
+            directory.path().join("none").display()
+        ),
     );
 }
 

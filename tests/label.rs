@@ -550,6 +550,33 @@ fn what_was_labelled_before_a_cut_is_kept() {
     assert!((10_000..20_001).contains(&kept), "{kept}");
 }
 
+#[cfg(feature = "parquet")]
+#[test]
+fn what_was_labelled_before_a_cut_can_be_read_as_parquet() {
+    let input = pack(large().as_bytes());
+    let directory = files(&[("in.csv.gz", &input[..input.len() - 100])]);
+    let arguments = [
+        "in.csv.gz",
+        "-o",
+        "out.parquet",
+        "--rejects",
+        "bad.csv",
+        "-q",
+    ];
+    let output = label(directory.path(), &arguments, b"");
+    assert_eq!(
+        text(&output.stderr),
+        "error: `in.csv.gz`: the gzip stream is cut off; fetch the file again\n  what was labelled before is kept in `out.parquet.partial`\n"
+    );
+    assert_eq!(output.status.code(), Some(2));
+    let output = label(
+        directory.path(),
+        &["out.parquet.partial", "--prefix", "x_", "--only", "-q"],
+        b"",
+    );
+    assert!(text(&output.stdout).lines().count() > 1000);
+}
+
 #[test]
 fn json_that_is_cut_off_or_deep_is_no_panic() {
     let whole = format!("{{\"title\":\"a\",\"description\":\"{DS}\"}}");

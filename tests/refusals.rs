@@ -233,6 +233,35 @@ fn parquet_is_read_from_plain_files_alone() {
         assert_eq!(text(&output.stderr), format!("error: {message}\n"));
         assert_eq!(output.status.code(), Some(2));
     }
+    // A value inside a column that holds JSON.
+    let nested = format!("{{\"id\":1,\"data\":{{\"a\":\"{}\"}}}}\n", command::DS);
+    std::fs::write(directory.path().join("n.jsonl"), nested).unwrap();
+    let prefixed = [
+        "n.jsonl",
+        "--text",
+        "data.a",
+        "--prefix",
+        "x_",
+        "-o",
+        "n.parquet",
+        "-q",
+    ];
+    assert_eq!(
+        label(directory.path(), &prefixed, b"").status.code(),
+        Some(0)
+    );
+    let arguments = ["n.parquet", "--text", "data.a", "-o", "m.parquet", "-q"];
+    assert_eq!(text(&label(directory.path(), &arguments, b"").stderr), "");
+    let output = label(
+        directory.path(),
+        &["m.parquet", "--text", "data.a", "--prefix", "y_", "-q"],
+        b"",
+    );
+    let row: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&row["x_role"], &row["role"], &row["y_role"]),
+        (&"DS".into(), &"DS".into(), &"DS".into())
+    );
     // Where no format is asked for, what cannot be printed is printed as JSON Lines.
     for arguments in [
         &["a.parquet", "--replace", "-q"][..],

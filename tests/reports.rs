@@ -116,6 +116,17 @@ fn every_format_gets_the_same_report() {
             );
         assert!(page(&directory) == expected, "{name}");
     }
+    // From columns to columns, without a detour over text.
+    run(&["in.csv", "-o", "in.parquet", "--prefix", "x_"]);
+    let of_parquet = |options: &[&str]| {
+        let label = ["label", "-q", "in.parquet", "--report", "page.html"];
+        let labelled = rolecall(directory.path(), &[&label[..], options].concat());
+        assert_eq!(text(&labelled.stderr), "");
+        page(&directory)
+    };
+    let columns = of_parquet(&["-o", "b.parquet"]);
+    assert!(columns == of_parquet(&["-o", "b.jsonl"]));
+    assert!(columns.contains("&lt;script&gt;x()&lt;/script&gt;") && columns.contains("board 2"));
     let output = rolecall(
         directory.path(),
         &["label", "in.csv", "-q", "-o", "out/", "--report", "-"],

@@ -207,13 +207,14 @@ fn senseless_options_are_refused() {
 #[test]
 fn a_file_that_is_no_model_is_not_replaced() {
     let directory = with_data(&rows(&[("DS", 12), ("Other", 12)]));
+    std::fs::write(directory.path().join("notes"), "x").unwrap();
     let output = rolecall(
         directory.path(),
-        &["train", "data.csv", "-o", "data.csv", "--fixed"],
+        &["train", "data.csv", "-o", "notes", "--fixed"],
     );
     assert_eq!(
         text(&output.stderr),
-        "error: data.csv exists and is not replaced: `data.csv` is not a rolecall model: its first line is not `rolecall-model 1`\n  give a file that `rolecall train … -o FILE` wrote\n  give another output, or --force\n"
+        "error: notes exists and is not replaced: `notes` is not a rolecall model: its first line is not `rolecall-model 1`\n  give a file that `rolecall train … -o FILE` wrote\n  give another output, or --force\n"
     );
     assert_eq!(output.status.code(), Some(2));
 }
@@ -230,6 +231,79 @@ fn an_output_that_cannot_be_is_noticed_before_training() {
         "error: there is no directory models to write the model into; create it first\n"
     );
     assert_eq!(output.status.code(), Some(2));
+    let same = |path: &str, what: &str| {
+        format!(
+            "error: {path} is an input or another output; name a file of its own to write {what} into\n"
+        )
+    };
+    std::fs::write(directory.path().join("ad"), "You care").unwrap();
+    let before = std::fs::read(directory.path().join("data.csv")).unwrap();
+    for (arguments, message) in [
+        (
+            &["train", "data.csv", "-o", "m", "--metrics", "none/m.json"][..],
+            "error: there is no directory none to write the metrics into; create it first\n"
+                .to_owned(),
+        ),
+        (
+            &["train", "data.csv", "-o", "./data.csv", "--force"],
+            same("./data.csv", "the model"),
+        ),
+        (
+            &["train", "data.csv", "-o", "m", "--html", "m"],
+            same("m", "the page"),
+        ),
+        (
+            &[
+                "train",
+                "data.csv",
+                "-o",
+                "m",
+                "--test",
+                "t",
+                "--metrics",
+                "t",
+            ],
+            same("t", "the metrics"),
+        ),
+        (
+            &["evaluate", "data.csv", "--metrics", "data.csv"],
+            same("data.csv", "the metrics"),
+        ),
+        (&["classify", "ad", "--html", "ad"], same("ad", "the page")),
+    ] {
+        let output = rolecall(directory.path(), arguments);
+        assert_eq!(text(&output.stderr), message);
+        assert_eq!(output.status.code(), Some(2));
+    }
+    assert_eq!(
+        before,
+        std::fs::read(directory.path().join("data.csv")).unwrap()
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_page_that_cannot_be_written_does_not_cost_the_model() {
+    if !Path::new("/dev/full").exists() {
+        return;
+    }
+    let directory = with_data(&rows(&[("DS", 12), ("Other", 12)]));
+    let train = [
+        "train",
+        "data.csv",
+        "-o",
+        "my.model",
+        "--fixed",
+        "--metrics",
+        "/dev/full",
+    ];
+    let output = rolecall(directory.path(), &train);
+    assert_eq!(
+        text(&output.stderr).lines().last(),
+        Some("error: cannot write `/dev/full`: No space left on device (os error 28)")
+    );
+    assert_eq!(output.status.code(), Some(2));
+    assert!(directory.path().join("my.model").exists());
 }
 
 #[test]
@@ -752,4 +826,86 @@ fn doubtful_data_is_named() {
         assert!(said.contains(part), "`{part}` is not in\n{said}");
     }
     assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn labels_are_taken_from_titles_and_roles_masked() {
+    let directory = tempfile::tempdir().unwrap();
+    let train = [
+        "train",
+        POSTINGS,
+        "--label-from-title",
+        "-o",
+        "my.model",
+        "--fixed",
+        "--folds",
+        "2",
+    ];
+    let output = rolecall(directory.path(), &train);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("warning: ")
+            && said.contains(" rows with a title that names several roles are left out\n")
+            || said.contains("132 of 132 rows used"),
+        "{said}"
+    );
+    let show = rolecall(
+        directory.path(),
+        &["model", "show", "my.model", "--features", "400"],
+    );
+    let shown = text(&show.stdout);
+    for masked in [
+        "  data scientist (pair)",
+        "  machine learning engineer (skill)",
+    ] {
+        assert!(!shown.contains(masked), "{shown}");
+    }
+}
+
+#[test]
+fn columns_that_are_not_there_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let columns = "the columns are `id`, `title`, `description`, `label`, `employer`";
+    for flag in ["--label-column", "--text", "--title", "--group"] {
+        let output = rolecall(
+            directory.path(),
+            &["train", POSTINGS, "--dry-run", flag, "none"],
+        );
+        let said = text(&output.stderr);
+        assert!(
+            said.contains(&format!("there is no column `none` for {flag}"))
+                && said.contains(columns),
+            "{said}"
+        );
+        assert_eq!(output.status.code(), Some(2));
+    }
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn parquet_is_learnt_from() {
+    let directory = tempfile::tempdir().unwrap();
+    let label = [
+        "label",
+        POSTINGS,
+        "-o",
+        "data.parquet",
+        "--prefix",
+        "x_",
+        "-q",
+    ];
+    assert_eq!(rolecall(directory.path(), &label).status.code(), Some(0));
+    let train = [
+        "train",
+        "data.parquet",
+        "--label-column",
+        "label",
+        "--dry-run",
+    ];
+    let of_parquet = text(&rolecall(directory.path(), &train).stderr);
+    let train = ["train", POSTINGS, "--dry-run"];
+    let of_csv = text(&rolecall(directory.path(), &train).stderr);
+    let rest = |said: &str| said.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(rest(&of_parquet), rest(&of_csv), "{of_parquet}");
 }

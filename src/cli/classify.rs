@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Failure, ModelArguments, Outcome, mistaken_for_file, name_of, output, paste, read_input, warn,
-    write_whole,
+    Failure, ModelArguments, Outcome, check_place, mistaken_for_file, name_of, output, paste,
+    read_input, warn, write_page,
 };
 use crate::ad::Ad;
 use crate::classifier::Classifier;
@@ -50,6 +50,14 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
+    if let Some(path) = &arguments.html {
+        let taken = arguments.file.iter().chain(&arguments.model.model);
+        check_place(
+            path,
+            "the page",
+            &taken.map(PathBuf::as_path).collect::<Vec<_>>(),
+        )?;
+    }
     let classifier = arguments.model.classifier()?;
     let (bytes, origin) = input(arguments)?;
     let ad = Ad::read(&bytes, &origin)?;
@@ -71,11 +79,10 @@ pub fn run(arguments: &Arguments) -> Outcome {
             terms: arguments.evidence.max(EVIDENCE_ON_A_PAGE),
         };
         let page = report::ad_page(&view);
+        write_page(path, &page)?;
         if path == Path::new("-") {
-            io::stdout().write_all(page.as_bytes())?;
             return Ok(());
         }
-        write_whole(path, page.as_bytes())?;
     }
     if arguments.json {
         writeln!(

@@ -50,6 +50,11 @@ impl DataArguments {
         Ok(said(dataset::read(&self.data, &self.options()?)?))
     }
 
+    /// The files.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.data.iter().map(PathBuf::as_path)
+    }
+
     /// What the files are called together.
     pub fn name(&self) -> String {
         match &self.data[..] {

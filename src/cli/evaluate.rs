@@ -58,8 +58,16 @@ enum On {
 
 pub fn run(arguments: &Arguments) -> Outcome {
     let gates = gates(arguments)?;
-    if let Some(path) = &arguments.html {
-        check_place(path, "the page")?;
+    let mut taken: Vec<&Path> = arguments.data.paths().collect();
+    taken.extend(arguments.model.model.as_deref());
+    for (output, what) in [
+        (&arguments.html, "the page"),
+        (&arguments.metrics, "the metrics"),
+    ] {
+        if let Some(path) = output {
+            check_place(path, what, &taken)?;
+            taken.push(path);
+        }
     }
     let classifier = arguments.model.classifier()?;
     let dataset = arguments.data.read()?;

@@ -128,7 +128,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         return answer_lines(arguments, &classifier, &options);
     }
     if let Some(path) = &arguments.report {
-        check_place(path, "the report")?;
+        check_place(path, "the report", &[])?;
     }
     let jobs = arguments.jobs()?;
     let printed = arguments.report.as_deref() == Some(Path::new("-"));

@@ -104,10 +104,8 @@ struct Metrics {
 pub fn run(arguments: &Arguments) -> Outcome {
     let start = Instant::now();
     let threads = threads(arguments.threads)?;
+    check_places(arguments)?;
     let replaced = check_output(arguments)?;
-    if let Some(path) = &arguments.html {
-        check_place(path, "the page")?;
-    }
     let base = arguments
         .base
         .as_deref()
@@ -175,6 +173,16 @@ pub fn run(arguments: &Arguments) -> Outcome {
         .as_ref()
         .and_then(|replaced| judged.against(replaced, "the model to be replaced", &id));
     metrics.against_replaced = old.as_ref().map(|(_, comparison)| *comparison);
+    let path = arguments.output.as_deref().unwrap_or(Path::new(""));
+    let stays = !arguments.force
+        && metrics
+            .against_replaced
+            .is_some_and(|c| c.verdict == Verdict::Worse);
+    // Nothing that can fail beside it may cost the model.
+    if !stays {
+        write_whole(path, model.as_bytes())?;
+        tell!("model {id} written to {}", path.display());
+    }
     if let Some(path) = &arguments.metrics {
         write_metrics(path, &metrics)?;
     }
@@ -187,18 +195,30 @@ pub fn run(arguments: &Arguments) -> Outcome {
             .collect();
         write_page(path, &page(&name, &corpus, &trained, &metrics, &rivals))?;
     }
-    let path = arguments.output.as_deref().unwrap_or(Path::new(""));
-    let stays = metrics
-        .against_replaced
-        .is_some_and(|c| c.verdict == Verdict::Worse);
-    if stays && !arguments.force {
+    if stays {
         return Err(Failure::Missed(format!(
             "the model at {} is better and stays; give another output, or --force to replace it",
             path.display()
         )));
     }
-    write_whole(path, model.as_bytes())?;
-    tell!("model {id} written to {}", path.display());
+    Ok(())
+}
+
+/// Refuses outputs that could not be written after all the work, or over the inputs.
+fn check_places(arguments: &Arguments) -> Outcome {
+    let mut taken: Vec<&Path> = arguments.data.paths().collect();
+    let others = [&arguments.test, &arguments.lexicon, &arguments.skills];
+    taken.extend(others.into_iter().filter_map(Option::as_deref));
+    for (output, what) in [
+        (&arguments.output, "the model"),
+        (&arguments.metrics, "the metrics"),
+        (&arguments.html, "the page"),
+    ] {
+        if let Some(path) = output {
+            check_place(path, what, &taken)?;
+            taken.push(path);
+        }
+    }
     Ok(())
 }
 
@@ -207,9 +227,6 @@ fn check_output(arguments: &Arguments) -> Result<Option<Classifier>, Failure> {
     let Some(path) = &arguments.output else {
         return Ok(None);
     };
-    if !path.is_dir() {
-        check_place(path, "the model")?;
-    }
     if !path.exists() {
         return Ok(None);
     }

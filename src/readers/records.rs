@@ -82,28 +82,29 @@ impl<'a> Row<'a> {
 
     fn followed(&self, columns: &[String], field: &Field) -> Reading<Cow<'a, str>> {
         let mut text = String::new();
-        match self {
-            Self::Object(members) => {
-                let Some(raw) = member(members, columns.get(field.column)) else {
-                    return Ok(Cow::Borrowed(""));
-                };
-                if field.path.is_empty() && !raw.get().starts_with(['[', '{']) {
-                    return json::text_of(raw);
-                }
+        if let Self::Object(members) = self {
+            let Some(raw) = member(members, columns.get(field.column)) else {
+                return Ok(Cow::Borrowed(""));
+            };
+            if raw.get().starts_with(['[', '{']) {
                 json::follow(raw, &field.path, &mut text)?;
+                return Ok(Cow::Owned(text));
             }
-            Self::Fields { .. } => {
-                let value = self.value(columns, field.column)?;
-                if field.path.is_empty() {
-                    return Ok(value);
-                }
-                if value.trim().is_empty() {
-                    return Ok(Cow::Borrowed(""));
-                }
+        }
+        let value = self.value(columns, field.column)?;
+        if field.path.is_empty() {
+            return Ok(value);
+        }
+        if value.trim().is_empty() {
+            return Ok(Cow::Borrowed(""));
+        }
+        match (serde_json::from_str(&value), self) {
+            (Ok(raw), _) => json::follow(raw, &field.path, &mut text)?,
+            // Feeds put a string where other rows have an object.
+            (Err(_), Self::Object(_)) => {}
+            (Err(_), Self::Fields { .. }) => {
                 let name = &columns[field.column];
-                let raw = serde_json::from_str(&value)
-                    .map_err(|_| format!("the column `{name}` holds no JSON to look into"))?;
-                json::follow(raw, &field.path, &mut text)?;
+                return Err(format!("the column `{name}` holds no JSON to look into"));
             }
         }
         Ok(Cow::Owned(text))
