@@ -410,11 +410,11 @@ fn write_whole(path: &Path, bytes: &[u8]) -> crate::Result<()> {
     })
 }
 
-/// Writes a page, or prints it where its name is `-`.
-fn write_page(path: &Path, page: &str) -> Outcome {
+/// Writes a text to a file, or prints it where its name is `-`.
+fn write_text(path: &Path, text: &str) -> Outcome {
     if path == Path::new("-") {
-        std::io::stdout().write_all(page.as_bytes())?;
+        std::io::stdout().write_all(text.as_bytes())?;
         return Ok(());
     }
-    Ok(write_whole(path, page.as_bytes())?)
+    Ok(write_whole(path, text.as_bytes())?)
 }

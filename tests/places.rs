@@ -56,6 +56,28 @@ fn pipes_are_read_once_and_whole() {
 }
 
 #[test]
+fn standard_input_may_fail() {
+    let directory = files(&[]);
+    for arguments in [
+        &["label", "-"][..],
+        &["label", "-", "--unbuffered"],
+        &["classify"],
+    ] {
+        let output = rolecall(directory.path(), arguments)
+            .stdin(std::fs::File::open(directory.path()).unwrap())
+            .output()
+            .unwrap();
+        let said = text(&output.stderr);
+        assert!(
+            said.starts_with("error: cannot read `")
+                && said.ends_with("`: Is a directory (os error 21)\n"),
+            "{said}"
+        );
+        assert_eq!(output.status.code(), Some(2));
+    }
+}
+
+#[test]
 fn a_pipe_is_not_resumed() {
     let directory = files(&[]);
     let writer = writing(pipe(directory.path(), "pipe"), rows(3).into_bytes());

@@ -179,6 +179,10 @@ fn outputs_that_cannot_be_are_refused() {
             format!("`out.jsonl`: {resume} this input is an XML feed; leave --resume off"),
         ),
         (
+            &["a.csv", "--rejects", "-"],
+            "--rejects needs the name of a file; standard output is for the rows".to_owned(),
+        ),
+        (
             &["a.csv", "--report", "empty"],
             "empty is a directory; name a file to write the report into".to_owned(),
         ),
@@ -262,6 +266,17 @@ fn parquet_is_read_from_plain_files_alone() {
         (&row["x_role"], &row["role"], &row["y_role"]),
         (&"DS".into(), &"DS".into(), &"DS".into())
     );
+    // Two columns that make up one text.
+    let arguments = [
+        "a.parquet",
+        "--replace",
+        "--text",
+        "description,id",
+        "-o",
+        "b.parquet",
+        "-q",
+    ];
+    assert_eq!(text(&label(directory.path(), &arguments, b"").stderr), "");
     // Where no format is asked for, what cannot be printed is printed as JSON Lines.
     for arguments in [
         &["a.parquet", "--replace", "-q"][..],

@@ -909,3 +909,46 @@ fn parquet_is_learnt_from() {
     let rest = |said: &str| said.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(rest(&of_parquet), rest(&of_csv), "{of_parquet}");
 }
+
+#[test]
+fn models_and_metrics_can_be_printed() {
+    let directory = with_data(&rows(&[("DS", 12), ("Other", 12)]));
+    let printed = rolecall(
+        directory.path(),
+        &["train", "data.csv", "-o", "-", "--fixed"],
+    );
+    let written = rolecall(
+        directory.path(),
+        &["train", "data.csv", "-o", "m", "--fixed"],
+    );
+    assert_eq!(written.status.code(), Some(0));
+    assert!(printed.stdout == std::fs::read(directory.path().join("m")).unwrap());
+    let printed = rolecall(directory.path(), &["evaluate", POSTINGS, "--metrics", "-"]);
+    let metrics: Value = serde_json::from_slice(&printed.stdout).unwrap();
+    assert!(metrics["summaries"].is_array());
+    assert!(!directory.path().join("-").exists());
+}
+
+#[test]
+fn an_adapted_model_may_learn_another_label() {
+    let two = rows(&[("DS", 12), ("MLE", 12)]);
+    let directory = with_data(&two);
+    let train = ["train", "data.csv", "-o", "base.model", "--fixed"];
+    assert_eq!(rolecall(directory.path(), &train).status.code(), Some(0));
+    let three = rows(&[("DS", 12), ("MLE", 12), ("Nurse", 12)]);
+    std::fs::write(directory.path().join("data.csv"), three).unwrap();
+    let adapt = [
+        "train",
+        "data.csv",
+        "--base",
+        "base.model",
+        "-o",
+        "my.model",
+    ];
+    let output = rolecall(directory.path(), &adapt);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let output = rolecall(directory.path(), &["model", "show", "my.model", "--json"]);
+    let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(shown["labels"][2]["label"], "Nurse");
+    assert_eq!(shown["parents"].as_array().unwrap().len(), 1);
+}

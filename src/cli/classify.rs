@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Failure, ModelArguments, Outcome, check_place, mistaken_for_file, name_of, output, paste,
-    read_input, warn, write_page,
+    read_input, warn, write_text,
 };
 use crate::ad::Ad;
 use crate::classifier::Classifier;
@@ -79,7 +79,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             terms: arguments.evidence.max(EVIDENCE_ON_A_PAGE),
         };
         let page = report::ad_page(&view);
-        write_page(path, &page)?;
+        write_text(path, &page)?;
         if path == Path::new("-") {
             return Ok(());
         }

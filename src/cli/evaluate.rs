@@ -4,9 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::data::{DataArguments, threads};
-use super::{
-    Failure, ModelArguments, Outcome, check_place, output, scores, write_page, write_whole,
-};
+use super::{Failure, ModelArguments, Outcome, check_place, output, scores, write_text};
 use crate::evaluation::gates::{GateOn, Gates};
 use crate::evaluation::whole::{self, Evaluation, EvaluationOptions};
 use crate::report::evaluation::{Row, Scores};
@@ -77,7 +75,10 @@ pub fn run(arguments: &Arguments) -> Outcome {
         threads: threads(arguments.threads)?,
     };
     let evaluation = whole::evaluate(&classifier, &dataset.examples, options)?;
-    let printed = arguments.html.as_deref() == Some(Path::new("-"));
+    let outputs = [&arguments.html, &arguments.metrics];
+    let printed = outputs
+        .map(Option::as_deref)
+        .contains(&Some(Path::new("-")));
     if !printed {
         let mut out = output();
         print(&evaluation, &mut out)?;
@@ -107,7 +108,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             slices: &evaluation.slices,
             rows: &rows,
         });
-        write_page(path, &page)?;
+        write_text(path, &page)?;
     }
     if let Some(path) = &arguments.metrics {
         write_metrics(path, &evaluation)?;
@@ -193,5 +194,5 @@ fn print(evaluation: &Evaluation, out: &mut impl Write) -> std::io::Result<()> {
 pub fn write_metrics(path: &Path, metrics: &impl serde::Serialize) -> Outcome {
     let mut text = serde_json::to_string_pretty(metrics).map_err(std::io::Error::from)?;
     text.push('\n');
-    Ok(write_whole(path, text.as_bytes())?)
+    write_text(path, &text)
 }

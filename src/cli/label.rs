@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::data::threads;
-use super::{Exit, Failure, ModelArguments, check_place, limits, name_of, warn, write_page};
+use super::{Exit, Failure, ModelArguments, check_place, limits, name_of, warn, write_text};
 use crate::classifier::Classifier;
 use crate::columns::Wishes;
 use crate::error::Error;
@@ -163,7 +163,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     if let (Some(path), Some(holdings)) = (&arguments.report, &holdings) {
         let page = holdings.page(&arguments.name(), &classifier);
-        write_page(path, &page)?;
+        write_text(path, &page)?;
         if !printed && !arguments.quiet {
             tell!("  report: {}", path.display());
         }
@@ -314,6 +314,10 @@ pub(super) fn charset_of(text: &str) -> Result<Charset, String> {
 
 impl Arguments {
     fn options(&self) -> Result<LabelOptions, Failure> {
+        if self.rejects.as_deref() == Some(Path::new("-")) {
+            let message = "--rejects needs the name of a file; standard output is for the rows";
+            return Err(Failure::Usage(message.to_owned()));
+        }
         let threads = threads(self.threads)?;
         let (limits, threads) = self.limits.limits(threads)?;
         Ok(LabelOptions {

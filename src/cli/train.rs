@@ -8,9 +8,7 @@ use serde::Serialize;
 
 use super::data::{DataArguments, threads};
 use super::evaluate::write_metrics;
-use super::{
-    Failure, Outcome, check_place, name_of, read_input, scores, warn, write_page, write_whole,
-};
+use super::{Failure, Outcome, check_place, name_of, read_input, scores, warn, write_text};
 use crate::classifier::Classifier;
 use crate::evaluation::comparison::{Comparison, Verdict};
 use crate::evaluation::report::{Slice, Summary};
@@ -180,7 +178,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             .is_some_and(|c| c.verdict == Verdict::Worse);
     // Nothing that can fail beside it may cost the model.
     if !stays {
-        write_whole(path, model.as_bytes())?;
+        write_text(path, &model)?;
         tell!("model {id} written to {}", path.display());
     }
     if let Some(path) = &arguments.metrics {
@@ -193,7 +191,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             .flatten()
             .map(|(summary, _)| summary.clone())
             .collect();
-        write_page(path, &page(&name, &corpus, &trained, &metrics, &rivals))?;
+        write_text(path, &page(&name, &corpus, &trained, &metrics, &rivals))?;
     }
     if stays {
         return Err(Failure::Missed(format!(
