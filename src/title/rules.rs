@@ -50,7 +50,7 @@ const SCIENCE: [&str; 6] = [
 /// The label of a title by the rules of this module.
 ///
 /// ```
-/// use rolecall::training::title_rules::{Ruled, label};
+/// use rolecall::title::rules::{Ruled, label};
 /// assert_eq!(label("Senior Data Scientist (m/f/d)"), Ruled::Label("DS"));
 /// assert_eq!(label("ML Platform Engineer"), Ruled::Label("MLOps"));
 /// assert_eq!(label("Staff Nurse"), Ruled::Label("Other"));
