@@ -28,6 +28,7 @@ use ndarray::{Array1, Array2};
 use crate::error::{Error, Result};
 use crate::features::SparseRow;
 use crate::model::{Linear, log_sum_exp};
+use crate::parallel::at_once;
 
 /// Rows are summed in this many parts, each in order, then part after part: the result
 /// is the same whichever thread takes which part.
@@ -513,19 +514,6 @@ fn add_product(sum: &mut Block, ids: &[u32], values: &[f64], table: &[Block]) {
     for (&id, &value) in ids.iter().zip(values) {
         add_scaled(sum, value, &table[id as usize]);
     }
-}
-
-/// Works on all items at once, a thread for each but a single one.
-fn at_once<T: Send>(items: impl ExactSizeIterator<Item = T>, work: impl Fn(T) + Sync) {
-    if items.len() == 1 {
-        return items.for_each(work);
-    }
-    let work = &work;
-    std::thread::scope(|scope| {
-        for item in items {
-            scope.spawn(move || work(item));
-        }
-    });
 }
 
 /// A point, and the loss and gradient there.
