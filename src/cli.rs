@@ -371,8 +371,22 @@ fn name_of(path: &Path) -> String {
     }
 }
 
-/// Refuses a file that could not be written when the work is done, or only over one of those
-/// that are `taken`.
+/// Refuses outputs that could not be written when the work is done, or only over a file that is
+/// `taken`, as inputs are, or over each other.
+fn check_places<'a>(
+    outputs: impl IntoIterator<Item = (&'a Option<PathBuf>, &'static str)>,
+    taken: impl IntoIterator<Item = &'a Path>,
+) -> Outcome {
+    let mut taken: Vec<&Path> = taken.into_iter().collect();
+    for (output, what) in outputs {
+        if let Some(path) = output {
+            check_place(path, what, &taken)?;
+            taken.push(path);
+        }
+    }
+    Ok(())
+}
+
 fn check_place(path: &Path, what: &str, taken: &[&Path]) -> Outcome {
     if path == Path::new("-") {
         return Ok(());

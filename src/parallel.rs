@@ -66,9 +66,8 @@ pub(crate) fn at_once<T>(items: impl ExactSizeIterator<Item = T> + Send, work: i
     });
 }
 
-/// Does the same on several threads, this one included: on fewer where the system refuses
-/// more.
-fn on_threads(n: usize, work: impl Fn() + Sync) {
+/// Does the same on `n` threads, this one included: on fewer where the system refuses more.
+pub(crate) fn on_threads(n: usize, work: impl Fn() + Sync) {
     std::thread::scope(|scope| {
         for _ in 1..n {
             if Builder::new().spawn_scoped(scope, &work).is_err() {

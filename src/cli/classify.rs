@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Failure, ModelArguments, Outcome, check_place, mistaken_for_file, name_of, output, paste,
+    Failure, ModelArguments, Outcome, check_places, mistaken_for_file, name_of, output, paste,
     read_input, warn, write_text,
 };
 use crate::ad::Ad;
@@ -50,14 +50,11 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
-    if let Some(path) = &arguments.html {
-        let taken = arguments.file.iter().chain(&arguments.model.model);
-        check_place(
-            path,
-            "the page",
-            &taken.map(PathBuf::as_path).collect::<Vec<_>>(),
-        )?;
-    }
+    let inputs = arguments.file.iter().chain(&arguments.model.model);
+    check_places(
+        [(&arguments.html, "the page")],
+        inputs.map(PathBuf::as_path),
+    )?;
     let classifier = arguments.model.classifier()?;
     let (bytes, origin) = input(arguments)?;
     let ad = Ad::read(&bytes, &origin)?;

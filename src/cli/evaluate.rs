@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::data::{DataArguments, threads};
-use super::{Failure, ModelArguments, Outcome, check_place, output, scores, write_text};
+use super::{Failure, ModelArguments, Outcome, check_places, output, scores, write_text};
 use crate::evaluation::gates::{GateOn, Gates};
 use crate::evaluation::whole::{self, Evaluation, EvaluationOptions};
 use crate::report::evaluation::{Row, Scores};
@@ -56,17 +56,12 @@ enum On {
 
 pub fn run(arguments: &Arguments) -> Outcome {
     let gates = gates(arguments)?;
-    let mut taken: Vec<&Path> = arguments.data.paths().collect();
-    taken.extend(arguments.model.model.as_deref());
-    for (output, what) in [
+    let outputs = [
         (&arguments.html, "the page"),
         (&arguments.metrics, "the metrics"),
-    ] {
-        if let Some(path) = output {
-            check_place(path, what, &taken)?;
-            taken.push(path);
-        }
-    }
+    ];
+    let model = arguments.model.model.as_deref();
+    check_places(outputs, arguments.data.paths().chain(model))?;
     let classifier = arguments.model.classifier()?;
     let dataset = arguments.data.read()?;
     let options = EvaluationOptions {

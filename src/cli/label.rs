@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::data::threads;
-use super::{Exit, Failure, ModelArguments, check_place, limits, name_of, warn, write_text};
+use super::{Exit, Failure, ModelArguments, check_places, limits, name_of, warn, write_text};
 use crate::classifier::Classifier;
 use crate::columns::Wishes;
 use crate::error::Error;
@@ -127,9 +127,8 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     if arguments.unbuffered {
         return answer_lines(arguments, &classifier, &options);
     }
-    if let Some(path) = &arguments.report {
-        check_place(path, "the report", &[])?;
-    }
+    // The job itself checks that it is no input.
+    check_places([(&arguments.report, "the report")], [])?;
     let jobs = arguments.jobs()?;
     let printed = arguments.report.as_deref() == Some(Path::new("-"));
     if printed && jobs.iter().any(|(_, to)| *to == Destination::Stdout) {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::data::{DataArguments, threads};
 use super::evaluate::write_metrics;
-use super::{Failure, Outcome, check_place, name_of, read_input, scores, warn, write_text};
+use super::{Failure, Outcome, name_of, read_input, scores, warn, write_text};
 use crate::classifier::Classifier;
 use crate::evaluation::comparison::{Comparison, Verdict};
 use crate::evaluation::report::{Slice, Summary};
@@ -204,20 +204,14 @@ pub fn run(arguments: &Arguments) -> Outcome {
 
 /// Refuses outputs that could not be written after all the work, or over the inputs.
 fn check_places(arguments: &Arguments) -> Outcome {
-    let mut taken: Vec<&Path> = arguments.data.paths().collect();
-    let others = [&arguments.test, &arguments.lexicon, &arguments.skills];
-    taken.extend(others.into_iter().filter_map(Option::as_deref));
-    for (output, what) in [
+    let outputs = [
         (&arguments.output, "the model"),
         (&arguments.metrics, "the metrics"),
         (&arguments.html, "the page"),
-    ] {
-        if let Some(path) = output {
-            check_place(path, what, &taken)?;
-            taken.push(path);
-        }
-    }
-    Ok(())
+    ];
+    let others = [&arguments.test, &arguments.lexicon, &arguments.skills];
+    let others = others.into_iter().filter_map(Option::as_deref);
+    super::check_places(outputs, arguments.data.paths().chain(others))
 }
 
 /// The model that would be replaced. What is no model is not replaced unless forced.

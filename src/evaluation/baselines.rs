@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Judged;
-use crate::features::FeatureSettings;
-use crate::features::{FeatureSpace, Memo, Vocabulary};
+use crate::features::{FeatureSettings, FeatureSpace, Memo, Vocabulary};
 use crate::parallel::in_parallel;
 use crate::skills::Lexicon;
 use crate::text::Text;

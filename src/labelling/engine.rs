@@ -18,6 +18,7 @@ use super::rows::{Block, Labeller};
 use super::{LabelOptions, Progress, Tally};
 use crate::classifier::Classifier;
 use crate::error::{Error, Result};
+use crate::parallel::on_threads;
 use crate::readers::compression::Compression;
 use crate::readers::{Batch, Format, Input, Origin, json};
 use crate::writers::OutputFormat;
@@ -423,16 +424,7 @@ impl<'a> Job<'a> {
             plan,
         };
         let work = || team.work(&feeder, &ordered, &turn);
-        std::thread::scope(|scope| {
-            for _ in 1..threads {
-                let thread = std::thread::Builder::new().spawn_scoped(scope, work);
-                // Where the system gives no more threads, those that there are do the work.
-                if thread.is_err() {
-                    break;
-                }
-            }
-            work();
-        });
+        on_threads(threads, work);
         let ordered = ordered.into_inner().unwrap_or_else(PoisonError::into_inner);
         let feeder = feeder.into_inner().unwrap_or_else(PoisonError::into_inner);
         match ordered.error.or(feeder.error) {

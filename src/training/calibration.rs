@@ -1,7 +1,7 @@
 //! From judgements of rows held out to probabilities that can be taken at their word.
 
 use crate::evaluation::{self, Judged};
-use crate::model::{Calibration, Reliability, log_sum_exp, softmax};
+use crate::model::{Calibration, Reliability, softmax};
 use crate::parallel::by_turns;
 use crate::title;
 
@@ -45,11 +45,11 @@ pub(super) fn temperature(judged: &[Judged]) -> f64 {
     }
     let loss = |log_temperature: f64| {
         let temperature = libm::exp(log_temperature);
-        let mut logits = Vec::new();
+        // One row's memory serves all.
+        let mut row = judged[0].clone();
         let loss = |j: &Judged| {
-            logits.clear();
-            logits.extend(j.logits.iter().map(|z| z / temperature));
-            log_sum_exp(&logits) - logits[j.truth]
+            cool(j, temperature, &mut row);
+            row.loss()
         };
         judged.iter().map(loss).sum::<f64>()
     };
@@ -114,10 +114,17 @@ fn shares(judged: &[Judged], n_labels: usize) -> Vec<f64> {
 }
 
 fn cooled(judged: &Judged, temperature: f64) -> Judged {
-    Judged {
-        truth: judged.truth,
-        logits: judged.logits.iter().map(|z| z / temperature).collect(),
-    }
+    let mut cooled = judged.clone();
+    cool(judged, temperature, &mut cooled);
+    cooled
+}
+
+/// Divides a row's logits, into memory that is used again.
+fn cool(judged: &Judged, temperature: f64, cooled: &mut Judged) {
+    let logits = judged.logits.iter().map(|z| z / temperature);
+    cooled.truth = judged.truth;
+    cooled.logits.clear();
+    cooled.logits.extend(logits);
 }
 
 /// How often the label was right, by its probability.
